@@ -1,0 +1,18 @@
+#!/usr/bin/env python3
+"""Django's command line for this project."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ztproject.settings")
+    try:
+        from django.core.management import execute_from_command_line  # Django may be missing: say what to do
+    except ImportError as error:
+        sys.exit(f"{error}: run `./zt setup` first, then `.venv/bin/python manage.py …`")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

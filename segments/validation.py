@@ -1,0 +1,123 @@
+"""What may be stored: each check names the value and the way out. Shared by forms, the policy file and the rows."""
+
+import re
+from ipaddress import ip_network
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import idna
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+HOURS_KEYS: Final = frozenset({"days", "from", "to", "tz"})
+CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+ACTION: Final = re.compile(r"[a-z][a-z0-9_.:-]{0,63}")
+PORT: Final = re.compile(r"(tcp|udp|sctp)/([0-9]{1,5})(?:-([0-9]{1,5}))?")
+
+
+def refuse(message: Any, **params: Any) -> ValidationError:
+    return ValidationError(message, code="invalid", params=params)
+
+
+def validate_networks(value: Any) -> None:
+    """A list of CIDRs without host bits."""
+    for text in _list_of_text(value):
+        try:
+            ip_network(text)
+        except ValueError:
+            raise _network_refusal(text) from None
+
+
+def _network_refusal(text: str) -> ValidationError:
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return refuse(_("“%(value)s” is not a network: write it as 10.0.0.0/8 or 2001:db8::/32."), value=text)
+    return refuse(_("“%(value)s” has host bits set: write %(network)s."), value=text, network=network)
+
+
+def validate_hours(value: Any) -> None:
+    """None, or {"days": ["mon", …], "from": "07:00", "to": "19:00", "tz": "Europe/Berlin"}."""
+    if value is None:
+        return
+    if not isinstance(value, dict) or set(value) != HOURS_KEYS:
+        raise refuse(_("Hours need exactly days, from, to and tz."))
+    _validate_days(value["days"])
+    for name in ("from", "to"):
+        if not isinstance(value[name], str) or not CLOCK.fullmatch(value[name]):
+            raise refuse(_("“%(value)s” is not a time of day: write it as 07:00."), value=value[name])
+    if value["from"] >= value["to"]:
+        raise refuse(
+            _("The hours end (%(to)s) before they start (%(start)s): for a night, use two grants."), to=value["to"], start=value["from"]
+        )
+    validate_time_zone(value["tz"])
+
+
+def _validate_days(days: Any) -> None:
+    for day in _list_of_text(days):
+        if day not in DAYS:
+            raise refuse(_("“%(value)s” is not a day: use %(days)s."), value=day, days=", ".join(DAYS))
+    if not days or len(set(days)) != len(days):
+        raise refuse(_("Name at least one day, and each day once."))
+
+
+def validate_time_zone(value: Any) -> None:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise refuse(_("“%(value)s” is not a time zone: use an IANA name such as Europe/Berlin."), value=value) from None
+
+
+def validate_actions(value: Any) -> None:
+    actions = _list_of_text(value)
+    if not actions or len(set(actions)) != len(actions):
+        raise refuse(_("Name at least one action, and each action once: read, write, or the name of your own."))
+    for action in actions:
+        if not ACTION.fullmatch(action):
+            raise refuse(_("“%(value)s” is not an action: use lower-case letters, digits and _ . : -"), value=action)
+
+
+def validate_methods(value: Any) -> None:
+    """None for every method, or a list of HTTP methods."""
+    if value is None:
+        return
+    methods = _list_of_text(value)
+    if not methods:
+        raise refuse(_("Name at least one method, or leave it out for all methods."))
+    for method in methods:
+        if not re.fullmatch(r"[A-Z][A-Z-]{0,31}", method) or method in {"TRACE", "TRACK", "CONNECT"}:
+            raise refuse(_("“%(value)s” is not a method that can be allowed: write it as GET."), value=method)
+
+
+def validate_ports(value: Any) -> None:
+    """A list such as ["tcp/5432", "udp/4000-4010"]."""
+    ports = _list_of_text(value)
+    if not ports:
+        raise refuse(_("Name at least one port: write it as tcp/5432."))
+    for text in ports:
+        found = PORT.fullmatch(text)
+        if not found or not 1 <= int(found[2]) <= int(found[3] or found[2]) <= 65535:
+            raise refuse(_("“%(value)s” is not a port: write it as tcp/5432 or udp/4000-4010."), value=text)
+
+
+def validate_labels(value: Any) -> None:
+    """A flat mapping of Kubernetes labels."""
+    if not isinstance(value, dict) or not all(isinstance(part, str) and part for item in value.items() for part in item):
+        raise refuse(_("Labels are pairs of text, such as app: db."))
+
+
+def host_in_a_form(value: str) -> str:
+    """`value` as it is stored: lower case, IDN in A-form, no trailing dot; `*.` in front covers one label."""
+    text = value.strip().rstrip(".") if value.endswith(".") else value.strip()
+    prefix, name = ("*.", text[2:]) if text.startswith("*.") else ("", text)
+    try:
+        return prefix + (name.lower() if name.isascii() else idna.encode(name, uts46=True, std3_rules=True).decode().lower())
+    except idna.IDNAError as error:
+        raise refuse(_("“%(value)s” is not a host name: %(why)s."), value=value, why=error) from None
+
+
+def _list_of_text(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise refuse(_("Expected a list of texts."))
+    return value
