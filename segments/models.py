@@ -271,6 +271,8 @@ class PolicyVersion(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, validators=[MinValueValidator(1)])
     version = models.BigIntegerField(default=1)
+    # Random with every move: a number that was rolled back and given again must not look like the same policy.
+    nonce = models.CharField(max_length=32, default="")
 
     class Meta:
         verbose_name = _("policy version")

@@ -5,6 +5,7 @@ from typing import Any, Final
 from django.db import connections
 
 from accounts.models import Role
+from segments import version
 from segments.models import Grant, PolicyVersion, Resource, Segment
 
 BUILT_IN: Final = (
@@ -17,6 +18,7 @@ def create_built_in_segments(using: str, **kwargs: Any) -> None:
     """After every migrate (and every flush) the built-in segments, their resources and grants exist."""
     if PolicyVersion._meta.db_table not in connections[using].introspection.table_names():
         return  # migrated back to nothing
+    version.install(connections[using])
     PolicyVersion.objects.using(using).get_or_create(pk=1)
     for slug, name, role_slug, views in BUILT_IN:
         segment, created = Segment.objects.using(using).get_or_create(slug=slug, defaults={"name": name, "built_in": True})

@@ -1,0 +1,79 @@
+"""The version of the stored policy, moved by database triggers on every change, whoever makes it.
+
+The admin, the policy file, another node and plain SQL all count alike. The triggers are installed after every migrate:
+SQLite drops them with the table when a migration rebuilds it.
+"""
+
+from typing import Final, NamedTuple
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+VERSION_TABLE: Final = "segments_policyversion"
+WATCHED: Final[dict[str, str]] = {  # table -> what of an UPDATE counts ("" for everything)
+    "segments_segment": "",
+    "segments_segment_owners": "",
+    "segments_resource": "",
+    "segments_grant": "",
+    "segments_flow": "",
+    "accounts_role": "",
+    "accounts_user": "username",
+    "accounts_serviceaccount": "name",
+}
+
+POSTGRESQL_FUNCTION: Final = f"""
+CREATE OR REPLACE FUNCTION segments_move_policy_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE {VERSION_TABLE} SET version = version + 1, nonce = replace(gen_random_uuid()::text, '-', '');
+  RETURN NULL;
+END $$;
+"""
+
+
+class Version(NamedTuple):
+    """A counter for people and a nonce that never comes back."""
+
+    number: int
+    nonce: str
+
+
+def read(using: str = "default") -> Version:
+    """The version as committed (or as changed in the open transaction). Raises LookupError where none is stored."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SELECT version, nonce FROM {VERSION_TABLE} WHERE id = 1")  # noqa: S608 (a constant)
+        row = cursor.fetchone()
+    if row is None:
+        raise LookupError("no policy version is stored: run `manage.py migrate`")
+    return Version(*row)
+
+
+def install(connection: BaseDatabaseWrapper) -> None:
+    """Create the triggers that are missing."""
+    statements = _postgresql() if connection.vendor == "postgresql" else _sqlite()
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def _sqlite() -> list[str]:
+    moved = f"UPDATE {VERSION_TABLE} SET version = version + 1, nonce = lower(hex(randomblob(16)));"
+    return [
+        f"CREATE TRIGGER IF NOT EXISTS {table}_{name}_moves_policy AFTER {event} ON {table} BEGIN {moved} END"
+        for table, column in WATCHED.items()
+        for name, event in _events(column)
+    ]
+
+
+def _postgresql() -> list[str]:
+    return [POSTGRESQL_FUNCTION] + [
+        f"CREATE OR REPLACE TRIGGER {table}_{name}_moves_policy AFTER {event} ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION segments_move_policy_version()"
+        for table, column in WATCHED.items()
+        for name, event in [*_events(column), ("truncate", "TRUNCATE")]
+    ]
+
+
+def _events(column: str) -> list[tuple[str, str]]:
+    if column:
+        return [("update", f"UPDATE OF {column}")]
+    return [(event.lower(), event) for event in ("INSERT", "UPDATE", "DELETE")]

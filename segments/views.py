@@ -1,0 +1,23 @@
+"""The portal: what I can reach, until when; and each segment's own page, itself inside the segment."""
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from segments.enforcement.middleware import DecidedRequest, in_segment
+from segments.models import Segment
+from segments.portal import my_access, my_segment
+
+
+@require_safe
+def portal(request: DecidedRequest) -> HttpResponse:
+    """Everything within reach of the person who asks."""
+    return render(request, "segments/portal.html", my_access(request.ruling))
+
+
+@in_segment(kwarg="slug")
+@require_safe
+def segment_page(request: DecidedRequest, slug: str) -> HttpResponse:
+    """What a segment asks of whoever enters it, and what it holds."""
+    segment = get_object_or_404(Segment, slug=slug)
+    return render(request, "segments/segment.html", my_segment(request.ruling, segment))
