@@ -5,8 +5,13 @@ import os
 import sys
 
 
+def settings_module() -> str:
+    """`manage.py test` brings keys of its own, so that it needs no `.env` and never reads a developer's."""
+    return "tests.settings" if sys.argv[1:2] == ["test"] else "ztproject.settings"
+
+
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ztproject.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings_module())
     try:
         from django.core.management import execute_from_command_line  # Django may be missing: say what to do
     except ImportError as error:

@@ -14,8 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-if (BASE_DIR / ".env").is_file():
-    env.read_env(BASE_DIR / ".env")
+env_file = Path(env.str("ZT_ENV_FILE", default=str(BASE_DIR / ".env")))  # empty: none, as in a test run
+if env_file.is_file():
+    env.read_env(env_file)
 
 
 def required(name: str, accepted: str) -> str:

@@ -1,0 +1,84 @@
+"""What holds for every test: a database of its own, cheap password hashes, and no silent skip where none is allowed."""
+
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.hashers import get_hasher
+from django.db import connection
+
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+OTHER_DATABASE = {"sqlite": "postgres", "postgresql": "sqlite"}
+
+
+def pytest_report_header() -> list[str]:
+    left_out = OTHER_DATABASE[connection.vendor]
+    return [
+        f"database: {connection.vendor}, without the tests marked `{left_out}` (DATABASE_URL chooses)",
+        f"chromium: {CHROMIUM or 'not found, without the tests marked `browser`'}",
+    ]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about the other database; skip browser tests where there is no browser."""
+    for item in items:
+        if item.get_closest_marker("browser") and not CHROMIUM:
+            item.add_marker(pytest.mark.skip(reason="no Chromium here: install the package `chromium`"))
+    elsewhere = [item for item in items if item.get_closest_marker(OTHER_DATABASE[connection.vendor])]
+    if elsewhere:
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if item not in elsewhere]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where CI is set, a test that skips has failed: nothing is left unproven in silence."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: skipped, and CI allows no skip: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """As above, for a whole module that skips itself."""
+    report = yield
+    if os.environ.get("CI") and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid}: skipped, and CI allows no skip: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_keepdb: bool, pytestconfig: pytest.Config) -> None:
+    """Name the test database after this process, or only after its worker when the database is to be kept.
+
+    On SQLite it is a file: in memory there is no WAL, and threads meet table locks that production never shows.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    name = "_".join(filter(None, ["test", worker] if django_db_keepdb else ["test", worker, str(os.getpid())]))
+    database = settings.DATABASES["default"]
+    if connection.vendor == "sqlite":
+        name = str(pytestconfig.cache.mkdir("databases") / f"{name}.sqlite3")
+    else:
+        name = f"{name}_{database['NAME']}"
+    database["TEST"]["NAME"] = name
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_password_hashes() -> None:
+    """Four bcrypt rounds, its least, for this process; the class keeps the number production uses."""
+    get_hasher().rounds = 4
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The installed browser, for tests marked `browser`."""
+    assert CHROMIUM is not None
+    return Path(CHROMIUM)
