@@ -1,0 +1,200 @@
+"""Every plausible reading of what a request asks for: its method, its host, its path.
+
+A proxy, an enforcement point and a back end may read one target differently; whoever is let in must be let in under
+every reading. Sources: RFC 3986 (5.2.4, 6.2.2), RFC 9110 (7.2, 9.1), RFC 9112 (3.2), RFC 5890 (A-labels).
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from ipaddress import AddressValueError, IPv6Address
+from typing import Final
+
+from .conditions import plain_address
+
+LONGEST_TARGET: Final = 8192
+DEEPEST_ENCODING: Final = 3
+MOST_READINGS: Final = 96
+
+_METHOD: Final = re.compile(r"[A-Z][A-Z-]{0,31}")
+_REFUSED_METHODS: Final = frozenset({"TRACE", "TRACK", "CONNECT"})
+_ACTIONS: Final = {"GET": "read", "HEAD": "read", "OPTIONS": "read"} | dict.fromkeys(
+    ("POST", "PUT", "PATCH", "DELETE"), "write"
+)
+
+# Explicit ranges, no IGNORECASE: under it `[a-z]` matches the long s and the Kelvin sign.
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST: Final = re.compile(rf"({_LABEL}(?:\.{_LABEL})*)\.?(?::([0-9]{{0,5}}))?")
+_IPV6_HOST: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]{0,5}))?")
+_LONGEST_HOST: Final = 253
+
+# One reading: no escape, no `\`, no `;`, no empty segment, none that starts with a dot.
+_PLAIN: Final = re.compile(
+    r"((?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*+)++/?|/)(?:\?[!\"$-~]*+)?"
+)
+_VISIBLE: Final = re.compile(r"[!\"$-~]++")
+_ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# Once decoded, `100%` is a number and its sign; `%2`, `%zz`, `%u002e` and `%%41` are an escape that somebody may read.
+_DOUBTFUL_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})(?=[A-Za-z0-9%])")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_PARAMETERS: Final = re.compile(r";[^/]*")
+_SLASHES: Final = re.compile(r"//+")
+_QUERY_OR_FRAGMENT: Final = re.compile(r"[?#].*", re.DOTALL)
+
+
+class MalformedTarget(ValueError):
+    """A method, host or path that no two parties are sure to read alike."""
+
+
+def action_of(method: str) -> str:
+    """Return `read` for GET, HEAD and OPTIONS, `write` for every other method. Raises MalformedTarget."""
+    action = _ACTIONS.get(method)
+    if action is not None:
+        return action
+    if method in _REFUSED_METHODS or _METHOD.fullmatch(method) is None:
+        raise MalformedTarget(f"method `{method[:40]}` is refused")
+    return "write"
+
+
+def canonical_host(host: str) -> str:
+    """Return a host as it is compared: lower-case, without trailing dot and port. Raises MalformedTarget."""
+    if host.startswith("["):
+        return _canonical_ipv6(host)
+    match = _HOST.fullmatch(host)
+    if match is None or len(match[1]) > _LONGEST_HOST:
+        raise MalformedTarget(f"host `{host[:80]}` is not a host name")
+    _require_port(match[2])
+    return match[1].lower()
+
+
+def _canonical_ipv6(host: str) -> str:
+    match = _IPV6_HOST.fullmatch(host)
+    if match is None:
+        raise MalformedTarget(f"host `{host[:80]}` is not an IPv6 address in brackets")
+    _require_port(match[2])
+    try:
+        address = plain_address(IPv6Address(match[1]))
+    except AddressValueError as error:
+        raise MalformedTarget(f"host `{host[:80]}` is not an IPv6 address in brackets") from error
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def _require_port(port: str | None) -> None:
+    if port and not 1 <= int(port) <= 65535:
+        raise MalformedTarget(f"port `{port}` is not between 1 and 65535")
+
+
+def readings(target: str) -> tuple[str, ...]:
+    """Return every reading of the path in an origin-form target, the raw one first, without the query.
+
+    Order: as received, percent-decoded once to three times, `\\` as `/`, `;params` stripped, slashes merged, dot
+    segments resolved, NFKC, cut at a decoded `?` or `#`; then the same steps on all of these until nothing new turns up,
+    because hops read one after the other. Each reading of a reading is therefore in the result. Raises MalformedTarget.
+    """
+    if len(target) > LONGEST_TARGET:
+        raise MalformedTarget(f"target is longer than {LONGEST_TARGET} bytes")
+    plain = _PLAIN.fullmatch(target)
+    if plain is not None:
+        return (plain[1],)
+    return _every_reading(_raw_path(target))
+
+
+def _raw_path(target: str) -> str:
+    if not target.startswith("/"):
+        raise MalformedTarget("target does not start with `/`")
+    if _VISIBLE.fullmatch(target) is None:
+        raise MalformedTarget("target has a control character, a space, a `#` or a character outside ASCII")
+    path = target.partition("?")[0]
+    if _BROKEN_ESCAPE.search(path):
+        raise MalformedTarget("path has a `%` that starts no escape")
+    return path
+
+
+def _every_reading(path: str) -> tuple[str, ...]:
+    depths = {path: 0}
+    known = 0
+    while known < len(depths):
+        known = len(depths)
+        _read_on(depths, _decoded, decoding=1)
+        for step in _STEPS:
+            _read_on(depths, step, decoding=0)
+    return tuple(depths)
+
+
+def _read_on(depths: dict[str, int], step: Callable[[str], str], *, decoding: int) -> None:
+    """Add what one step makes of every reading, and of what it has just made of them."""
+    found = list(depths)
+    for reading in found:
+        new = step(reading)
+        if new in depths:
+            continue
+        depths[new] = depths[reading] + decoding
+        # Bounded on purpose: nothing anybody links to is encoded deeper or reads in more ways.
+        if depths[new] > DEEPEST_ENCODING or len(depths) > MOST_READINGS:
+            raise MalformedTarget("path can be read in too many ways")
+        found.append(new)
+
+
+def _decoded(reading: str) -> str:
+    if "%" not in reading:
+        return reading
+    if _DOUBTFUL_ESCAPE.search(reading):
+        raise MalformedTarget("path has, once decoded, a `%` that starts no escape")
+    decoded = _ESCAPES.sub(_characters, reading)
+    if _CONTROL.search(decoded):
+        raise MalformedTarget("path has an encoded control character")
+    return decoded
+
+
+def _characters(escapes: re.Match[str]) -> str:
+    try:
+        return bytes.fromhex(escapes[0].replace("%", "")).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedTarget(f"`{escapes[0][:80]}` is not UTF-8") from error
+
+
+def _with_slashes(reading: str) -> str:
+    return reading.replace("\\", "/")
+
+
+def _without_parameters(reading: str) -> str:
+    return _PARAMETERS.sub("", reading)
+
+
+def _with_merged_slashes(reading: str) -> str:
+    return _SLASHES.sub("/", reading)
+
+
+def _without_dot_segments(reading: str) -> str:
+    """Resolve `.` and `..` as RFC 3986 (5.2.4) does: an empty segment is a segment, the root is its own parent."""
+    if "/." not in reading:
+        return reading
+    kept: list[str] = []
+    segments = reading.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
+def _compatible(reading: str) -> str:
+    return unicodedata.normalize("NFKC", reading)
+
+
+def _without_query_or_fragment(reading: str) -> str:
+    return _QUERY_OR_FRAGMENT.sub("", reading)
+
+
+_STEPS: Final = (
+    _with_slashes,
+    _without_parameters,
+    _with_merged_slashes,
+    _without_dot_segments,
+    _compatible,
+    _without_query_or_fragment,
+)
