@@ -7,7 +7,16 @@ from typing import Final
 
 from segments.policy.engine import decide
 from segments.policy.model import (
-    Context, Decision, Grant, Policy, Reason, Subject, ViewResource, ViewTarget, WebResource, WebTarget,
+    Context,
+    Decision,
+    Grant,
+    Policy,
+    Reason,
+    Subject,
+    ViewResource,
+    ViewTarget,
+    WebResource,
+    WebTarget,
 )
 
 # Refusals that a person with a grant can mend or wait for: such a resource is shown, with what it needs.

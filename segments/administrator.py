@@ -15,7 +15,7 @@ from segments.policy.model import Context, Decision, Reason, Subject, ViewTarget
 
 logger: Final = logging.getLogger(__name__)
 
-POLICY_ERROR: Final = Decision(allowed=False, reason=Reason.POLICY_ERROR, segment=None, resource=None, grants=(), obligations=())
+POLICY_ERROR: Final = Decision(allowed=False, reason=Reason.POLICY_ERROR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def subject_of(
     return Subject(
         id=holder.subject_id,
         name=holder.get_full_name() if isinstance(holder, User) else holder.name,
-        kind=SubjectKind.USER if is_user else SubjectKind.SERVICE_ACCOUNT,
+        kind=SubjectKind.USER if is_user else SubjectKind.SERVICE,
         roles=active_roles(holder, at),
         active=holder.is_active,
         quarantined=isinstance(holder, User) and holder.quarantined_at is not None,

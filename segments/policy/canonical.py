@@ -9,7 +9,8 @@ from .target import MalformedTarget, action_of, canonical_host, readings
 LONGEST_PATH: Final = 1024
 
 _SLUG: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_VIEW: Final = re.compile(r"[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)*(?::\*)?")
+# `segments:segment[finance]` is a view together with the argument that says which segment it lies in.
+_VIEW: Final = re.compile(r"[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)*(?::\*|\[[A-Za-z0-9_-]+\])?")
 _ACTION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99}")
 _SUBJECT: Final = re.compile(r"(?:user|service):[^\s\x00-\x1f\x7f-\x9f]{1,255}")
 _PATH: Final = re.compile(r"[A-Za-z0-9._~!&',+=:@/-]+")

@@ -204,6 +204,10 @@ class Policy:
         webs = [resource for resource in self.resources if isinstance(resource, WebResource)]
         object.__setattr__(self, "index", Index(self.segments, views, webs, self.grants))
 
+    def segment(self, slug: str) -> Segment:
+        """The segment of that slug. Raises KeyError for one that is not there."""
+        return self.index.rooms[slug].segment
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
