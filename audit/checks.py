@@ -1,0 +1,33 @@
+"""Checks of the deployment."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils.translation import gettext as _
+
+from audit import triggers
+
+APPEND_ONLY = ("audit", "0002_append_only")
+
+
+def triggers_missing(names: Sequence[str], alias: str) -> Error:
+    return Error(
+        _("The ledger in the database `%(alias)s` can be changed: %(names)s missing or altered.")
+        % {"alias": alias, "names": ", ".join(names)},
+        hint=_("Run `manage.py audit protect`, then `manage.py audit verify` to see whether anything was changed."),
+        id="audit.E001",
+    )
+
+
+@register(Tags.database)
+def check_append_only(*, databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
+    """The triggers are in the database once their migration is. Silent before: `migrate` runs the checks first."""
+    return [
+        triggers_missing(names, alias)
+        for alias in databases or ()
+        if APPEND_ONLY in MigrationRecorder(connections[alias]).applied_migrations()
+        and (names := triggers.missing(connections[alias]))
+    ]
