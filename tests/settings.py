@@ -1,4 +1,4 @@
-"""The project's settings, fed for a test run: random keys, no `.env`, and of what a developer has exported only DATABASE_URL."""
+"""The project's settings, fed for a test run: random keys, no `.env`, and of what is exported only DATABASE_URL."""
 
 import os
 from base64 import b64encode
@@ -13,7 +13,7 @@ os.environ |= {name: b64encode(token_bytes(32)).decode() for name in KEYS} | {
     "DEBUG": "off",
     "SECRET_KEY": token_urlsafe(48),
     "ZT_ENV_FILE": "",
-    "ZT_TLS": "off",  # the test client speaks plain http; tests of the cookies and headers under https say so themselves
+    "ZT_TLS": "off",  # the test client speaks plain http; tests about https say so themselves
 }
 
 from ztproject.settings import *  # noqa: E402, F403  the environment has to be there first; settings are meant whole

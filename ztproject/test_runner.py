@@ -12,7 +12,7 @@ from pytest_django import runner
 class TestRunner(runner.TestRunner):
     """Translates Django's test options to pytest's; what it does not know is refused by the command itself."""
 
-    def __init__(  # noqa: PLR0913  one argument an option, passed by name by Django
+    def __init__(
         self,
         *,
         patterns: Iterable[str] = (),
@@ -32,13 +32,18 @@ class TestRunner(runner.TestRunner):
         super().add_arguments(parser)
         parser.add_argument("--failfast", action="store_true", help="Stops the run at the first failure.")
         parser.add_argument(
-            "-k", action="append", dest="patterns", metavar="PATTERN", help="Only tests whose name matches; may be repeated."
+            "-k",
+            action="append",
+            dest="patterns",
+            metavar="PATTERN",
+            help="Only tests whose name matches; may be repeated.",
         )
+        parser.add_argument("--tag", action="append", dest="tags", help="Only tests with this marker; may be repeated.")
         parser.add_argument(
-            "--tag", action="append", dest="tags", help="Only tests with this marker; may be repeated."
-        )
-        parser.add_argument(
-            "--exclude-tag", action="append", dest="exclude_tags", help="Not the tests with this marker; may be repeated."
+            "--exclude-tag",
+            action="append",
+            dest="exclude_tags",
+            help="Not the tests with this marker; may be repeated.",
         )
         parser.add_argument(
             "--parallel",
@@ -78,9 +83,9 @@ def name_expression(pattern: str) -> str:
 
 
 def path_of(label: str) -> str:
-    """Where a label's tests lie: `tests.accounts.test_roles.RoleTests.test_x` is `tests/accounts/test_roles.py::RoleTests::test_x`.
+    """Where a label's tests lie: `tests.audit.test_ledger.ChainTests` is `tests/audit/test_ledger.py::ChainTests`.
 
-    An application's label stands for the folder in `tests/` that mirrors it. Paths, and what is unknown, are left to pytest.
+    An application's label stands for the folder of `tests` that mirrors it. Paths, and the unknown, are left to pytest.
     """
     if "/" in label or label.partition("::")[0].endswith(".py"):
         return label

@@ -14,8 +14,9 @@ from ztproject.test_runner import TestRunner, path_of
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS = """
 SECRET_KEY = "only for this small project"
+NAMES = {"NAME": "db.sqlite3", "TEST": {"NAME": "test.sqlite3"}}
 TEST_RUNNER = "ztproject.test_runner.TestRunner"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3", "TEST": {"NAME": "test.sqlite3"}}}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", **NAMES}}
 """
 CONFIGURATION = """
 [pytest]
@@ -88,7 +89,10 @@ def manage_test(project: Path, *arguments: str) -> tuple[int, dict[str, int]]:
         ("roles", "tests/roles"),
         ("roles.test_roles", "tests/roles/test_roles.py"),
         ("roles.test_roles.GrantTests", "tests/roles/test_roles.py::GrantTests"),
-        ("tests.roles.test_roles.GrantTests.test_grant_opens", "tests/roles/test_roles.py::GrantTests::test_grant_opens"),
+        (
+            "tests.roles.test_roles.GrantTests.test_grant_opens",
+            "tests/roles/test_roles.py::GrantTests::test_grant_opens",
+        ),
         ("tests/roles", "tests/roles"),
         ("tests/roles/test_roles.py::GrantTests", "tests/roles/test_roles.py::GrantTests"),
         ("failing.test_failing.test_second", "failing/test_failing.py::test_second"),
