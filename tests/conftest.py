@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.hashers import get_hasher
+from django.contrib.auth.hashers import BCryptSHA256PasswordHasher, get_hasher
 from django.db import connection
 
+pytest_plugins = ["tests.ledger_flush"]
+
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+PHONE = {"oathtool": "oathtool", "zbarimg": "zbar-tools"}  # programs and their packages
+MISSING = ([] if CHROMIUM else ["chromium"]) + [PHONE[name] for name in PHONE if not shutil.which(name)]
+MISSING_TEXT = f"for want of the packages {', '.join(MISSING)}"
 OTHER_DATABASE = {"sqlite": "postgres", "postgresql": "sqlite"}
 
 
@@ -18,15 +23,15 @@ def pytest_report_header() -> list[str]:
     left_out = OTHER_DATABASE[connection.vendor]
     return [
         f"database: {connection.vendor}, without the tests marked `{left_out}` (DATABASE_URL chooses)",
-        f"chromium: {CHROMIUM or 'not found, without the tests marked `browser`'}",
+        f"browser: skips the tests marked `browser`, {MISSING_TEXT}" if MISSING else f"browser: {CHROMIUM}",
     ]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about the other database; skip browser tests where there is no browser."""
     for item in items:
-        if item.get_closest_marker("browser") and not CHROMIUM:
-            item.add_marker(pytest.mark.skip(reason="no Chromium here: install the package `chromium`"))
+        if MISSING and item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason=MISSING_TEXT))
     elsewhere = [item for item in items if item.get_closest_marker(OTHER_DATABASE[connection.vendor])]
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
@@ -74,7 +79,9 @@ def django_db_modify_db_settings(django_db_keepdb: bool, pytestconfig: pytest.Co
 @pytest.fixture(scope="session", autouse=True)
 def cheap_password_hashes() -> None:
     """Four bcrypt rounds, its least, for this process; the class keeps the number production uses."""
-    get_hasher().rounds = 4
+    hasher = get_hasher()
+    assert isinstance(hasher, BCryptSHA256PasswordHasher)
+    hasher.rounds = 4
 
 
 @pytest.fixture(scope="session")

@@ -44,10 +44,12 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(folder), "PIP_CONFIG_FILE": os.devnull} | more
 
 
-def zt(folder: Path, *arguments: str, user: int | None = None, **variables: str) -> Outcome:
+def zt(
+    folder: Path, *arguments: str, variables: dict[str, str] | None = None, user: int | None = None, **more: str
+) -> Outcome:
     run = subprocess.run(
         [folder / "zt", *arguments],
-        env=environment(folder, **variables),
+        env=environment(folder, **(variables or {}), **more),
         user=user,
         capture_output=True,
         text=True,
@@ -120,7 +122,7 @@ def test_production_is_refused(
     if env_file:
         (bare / ".env").write_text(env_file)
 
-    assert zt(bare, command, **variables) == Outcome(1, "", error)
+    assert zt(bare, command, variables=variables) == Outcome(1, "", error)
     assert not (bare / ".venv").exists()
 
 
@@ -139,7 +141,7 @@ def test_what_is_no_production_is_not_refused(bare: Path, variables: dict[str, s
     if env_file:
         (bare / ".env").write_text(env_file)
 
-    assert zt(bare, "demo", PORT="eighty", **variables).error == (
+    assert zt(bare, "demo", PORT="eighty", variables=variables).error == (
         "zt: PORT is `eighty`: expected a number from 1 to 65535, as in `PORT=8001 ./zt demo`\n"
     )
 

@@ -65,8 +65,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def manage_test(project: Path, *arguments: str) -> tuple[int, dict[str, int]]:
-    """The exit code and pytest's counts of a run."""
+def manage_test(project: Path, *arguments: str) -> tuple[int, dict[str, int] | str]:
+    """The exit code and pytest's counts of a run, or what it printed instead."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DJANGO"))}
     run = subprocess.run(
         [sys.executable, "-m", "django", "test", *arguments],
@@ -77,7 +77,7 @@ def manage_test(project: Path, *arguments: str) -> tuple[int, dict[str, int]]:
         check=False,
     )
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|deselected)", run.stdout)}
-    return run.returncode, counts or {"output": run.stdout + run.stderr}
+    return run.returncode, counts or run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(
