@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from django.conf import settings
@@ -16,6 +17,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", 
 PHONE = {"oathtool": "oathtool", "zbarimg": "zbar-tools"}  # programs and their packages
 MISSING = ([] if CHROMIUM else ["chromium"]) + [PHONE[name] for name in PHONE if not shutil.which(name)]
 MISSING_TEXT = f"for want of the packages {', '.join(MISSING)}"
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 OTHER_DATABASE = {"sqlite": "postgres", "postgresql": "sqlite"}
 
 
@@ -39,41 +41,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where CI is set, a test that skips has failed: nothing is left unproven in silence."""
-    report = yield
-    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid}: skipped, and CI allows no skip: {report.longrepr}"
-    return report
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return failed_where_ci_skips((yield))
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """As above, for a whole module that skips itself."""
-    report = yield
-    if os.environ.get("CI") and report.skipped:
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return failed_where_ci_skips((yield))
+
+
+def failed_where_ci_skips(report: Report) -> Report:
+    """Where CI is set, a test or module that skips has failed: nothing is left unproven in silence."""
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{collector.nodeid}: skipped, and CI allows no skip: {report.longrepr}"
+        report.longrepr = f"CI allows no skip: {reason}"
     return report
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_keepdb: bool, pytestconfig: pytest.Config) -> None:
+def django_db_modify_db_settings(
+    django_db_keepdb: bool, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Name the test database after this process, or only after its worker when the database is to be kept.
 
     On SQLite it is a file: in memory there is no WAL, and threads meet table locks that production never shows.
     """
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    name = "_".join(filter(None, ["test", worker] if django_db_keepdb else ["test", worker, str(os.getpid())]))
     database = settings.DATABASES["default"]
+    parts = ["test", os.environ.get("PYTEST_XDIST_WORKER", ""), "" if django_db_keepdb else str(os.getpid())]
+    name = "_".join(filter(None, parts))
     if connection.vendor == "sqlite":
-        name = str(pytestconfig.cache.mkdir("databases") / f"{name}.sqlite3")
+        folder = pytestconfig.cache.mkdir("databases") if django_db_keepdb else tmp_path_factory.mktemp("databases")
+        database["TEST"]["NAME"] = str(folder / f"{name}.sqlite3")
     else:
-        name = f"{name}_{database['NAME']}"
-    database["TEST"]["NAME"] = name
+        database["TEST"]["NAME"] = f"{name}_{database['NAME']}"
 
 
 @pytest.fixture(scope="session", autouse=True)
