@@ -202,8 +202,7 @@ USE_TZ = True
 LOCALE_PATHS = [BASE_DIR / "ztproject" / "locale"]
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True  # serves from the apps: no collectstatic step before the first start
+WHITENOISE_USE_FINDERS = True  # serves from the apps and static/: there is no collectstatic step to forget
 WHITENOISE_MAX_AGE = 3600
 
 LOGGING = {
