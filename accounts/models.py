@@ -16,7 +16,7 @@ from accounts.authenticators.totp import TOTPDevice
 from accounts.names import MAX_LENGTH, is_username, normalise_username
 from accounts.querysets import RoleAssignmentQuerySet, SessionQuerySet
 
-__all__ = ["RecoveryCodeDevice", "Role", "RoleAssignment", "ServiceAccount", "Session", "TOTPDevice", "User"]
+__all__ = ["PasswordThrottle", "RecoveryCodeDevice", "Role", "RoleAssignment", "ServiceAccount", "Session", "TOTPDevice", "User"]
 
 
 def validate_username(value: str) -> None:
@@ -237,3 +237,18 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user or _('nobody')} · {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class PasswordThrottle(models.Model):
+    """Wrong passwords for one name from one neighbourhood of addresses. Says neither: it is kept under a keyed hash."""
+
+    key_hash = models.CharField(max_length=64, primary_key=True)
+    failures = models.PositiveIntegerField(_("wrong passwords in a row"), default=0)
+    failed_at = models.DateTimeField(_("last wrong password"), db_index=True)
+
+    class Meta:
+        verbose_name = _("password throttle")
+        verbose_name_plural = _("password throttles")
+
+    def __str__(self) -> str:
+        return f"{self.key_hash[:8]}… · {self.failures}"
