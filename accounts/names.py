@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-MAX_LENGTH: Final = 150
+MAX_LENGTH: Final = 140  # with `service:` in front it fits the ledger's 150 characters
 PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._@+-]*", re.ASCII)
 
 

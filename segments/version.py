@@ -58,7 +58,8 @@ def install(connection: BaseDatabaseWrapper) -> None:
 def _sqlite() -> list[str]:
     moved = f"UPDATE {VERSION_TABLE} SET version = version + 1, nonce = lower(hex(randomblob(16)));"
     return [
-        f"CREATE TRIGGER IF NOT EXISTS {table}_{name}_moves_policy AFTER {event} ON {table} BEGIN {moved} END"
+        f"CREATE TRIGGER IF NOT EXISTS {table}_{name}_moves_policy AFTER {event} ON {table} "
+        f"{f'WHEN OLD.{column} IS NOT NEW.{column}' if column else ''} BEGIN {moved} END"
         for table, column in WATCHED.items()
         for name, event in _events(column)
     ]
@@ -67,13 +68,15 @@ def _sqlite() -> list[str]:
 def _postgresql() -> list[str]:
     return [POSTGRESQL_FUNCTION] + [
         f"CREATE OR REPLACE TRIGGER {table}_{name}_moves_policy AFTER {event} ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION segments_move_policy_version()"
+        f"{f'FOR EACH ROW WHEN (OLD.{column} IS DISTINCT FROM NEW.{column})' if column else 'FOR EACH STATEMENT'} "
+        "EXECUTE FUNCTION segments_move_policy_version()"
         for table, column in WATCHED.items()
-        for name, event in [*_events(column), ("truncate", "TRUNCATE")]
+        for name, event in [*_events(column), *([] if column else [("truncate", "TRUNCATE")])]
     ]
 
 
 def _events(column: str) -> list[tuple[str, str]]:
+    """The events that count, each with its name: all of them, or only a change of one column."""
     if column:
         return [("update", f"UPDATE OF {column}")]
     return [(event.lower(), event) for event in ("INSERT", "UPDATE", "DELETE")]
