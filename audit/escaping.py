@@ -2,7 +2,7 @@
 
 
 def visible(text: str) -> str:
-    r"""The text with escapes for what is not printable: `\n` for a line feed, `\x1b` for ESC, `\u202e` for a bidi override."""
+    r"""The text with escapes for what is not printable: a line feed as `\n`, ESC as `\x1b`, a bidi mark as `\u202e`."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

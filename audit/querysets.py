@@ -65,4 +65,6 @@ def _stored_time(value: bytes | datetime) -> str:
         naive = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return chain.timestamp(naive.replace(tzinfo=connection.timezone)) if str(naive) == text else text
+    if naive.tzinfo is not None or str(naive) != text:
+        return text
+    return chain.timestamp(naive.replace(tzinfo=connection.timezone))

@@ -92,11 +92,12 @@ def missing(target: Target) -> list[str]:
 def _installing(connection: BaseDatabaseWrapper) -> list[str]:
     if connection.vendor == "sqlite":
         return list(_SQLITE_WANTED.values())
-    statements = []
-    for name, body in _POSTGRESQL_FUNCTIONS.items():
-        # The search path is fixed: a session could put another `audit_entry` before the ledger's.
-        header = f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT"
-        statements.append(f"{header} AS $body${body}$body$")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        (schema,) = cursor.fetchone()
+    # A session could put another `audit_entry` before the ledger's; its temporary tables come first unless named last.
+    header = f"RETURNS trigger LANGUAGE plpgsql SET search_path = {schema}, pg_temp"
+    statements = [f"CREATE FUNCTION {name}() {header} AS $${body}$$" for name, body in _POSTGRESQL_FUNCTIONS.items()]
     for name, (event, table, each, function) in _POSTGRESQL.items():
         statements += (
             f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH {each} EXECUTE FUNCTION {function}()",
