@@ -52,7 +52,7 @@ def stored() -> list[dict[str, object]]:
 
 def refused(sql: str) -> None:
     before = stored()
-    with pytest.raises(IntegrityError, match="^the ledger is append-only: "), transaction.atomic():
+    with pytest.raises(IntegrityError, match=r"^the ledger is append-only: "), transaction.atomic():
         execute(sql)
     assert stored() == before
     assert ledger.verify().ok
@@ -68,7 +68,7 @@ class TestRefused:
     def test_insert_before_the_last(self) -> None:
         execute(f"INSERT INTO audit_entry {values(7, 'D-7')}")
         with (
-            pytest.raises(IntegrityError, match="^the ledger is append-only: a new entry comes last"),
+            pytest.raises(IntegrityError, match=r"^the ledger is append-only: a new entry comes last"),
             transaction.atomic(),
         ):
             execute(f"INSERT INTO audit_entry {values(6, 'D-6')}")
