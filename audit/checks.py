@@ -5,12 +5,9 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
-from django.db.migrations.recorder import MigrationRecorder
 from django.utils.translation import gettext as _
 
 from audit import triggers
-
-APPEND_ONLY = ("audit", "0002_append_only")
 
 
 def triggers_missing(names: Sequence[str], alias: str) -> Error:
@@ -28,6 +25,5 @@ def check_append_only(*, databases: Sequence[str] | None = None, **_kwargs: Any)
     return [
         triggers_missing(names, alias)
         for alias in databases or ()
-        if APPEND_ONLY in MigrationRecorder(connections[alias]).applied_migrations()
-        and (names := triggers.missing(connections[alias]))
+        if triggers.wanted(connections[alias]) and (names := triggers.missing(connections[alias]))
     ]

@@ -4,11 +4,14 @@ from typing import Any
 
 from django.db import connections
 
-from audit import ledger
+from audit import ledger, triggers
 from audit.models import Head
 
 
 def begin_ledger(*, using: str, **_kwargs: Any) -> None:
-    """Write the first head, once its table is there. Sent after `migrate` and after a flush of the tables."""
-    if Head._meta.db_table in connections[using].introspection.table_names():
+    """Write the first head and see to the triggers, once there are tables. Sent after `migrate` and after a flush."""
+    connection = connections[using]
+    if Head._meta.db_table in connection.introspection.table_names():
         ledger.begin(using)
+    if triggers.wanted(connection) and triggers.missing(connection):
+        triggers.install(connection)

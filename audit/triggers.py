@@ -1,7 +1,7 @@
 """What makes the ledger append-only in the database itself, whoever is connected.
 
 Entries may only be added, each with an id above all others and a new reference; the head may only be updated.
-SQLite rebuilds a table that a migration alters and drops its triggers on the way: such a migration ends with `install`.
+SQLite drops them when a migration rebuilds a table; they are put back after every `migrate` (`audit.receivers`).
 """
 
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.recorder import MigrationRecorder
 
 Target = BaseDatabaseWrapper | BaseDatabaseSchemaEditor
 
@@ -29,7 +30,7 @@ _SQLITE = {
     "audit_head_no_delete": ("DELETE ON audit_head", "1", "its head is never deleted"),
     "audit_head_no_replace": ("INSERT ON audit_head", _ANY_HEAD, "its head is never replaced"),
 }
-_SQLITE_WANTED = {
+_SQLITE_TEXTS = {
     name: f"CREATE TRIGGER {name} BEFORE {event} WHEN {when} "
     f"BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: {message}'); END"
     for name, (event, when, message) in _SQLITE.items()
@@ -59,7 +60,7 @@ BEGIN
 END""",
 }
 # `A`: ALWAYS, also under `session_replication_role = replica`, which switches ordinary triggers off.
-_POSTGRESQL_WANTED = _POSTGRESQL_FUNCTIONS | {name: f"A {row[3]}" for name, row in _POSTGRESQL.items()}
+_POSTGRESQL_TEXTS = _POSTGRESQL_FUNCTIONS | {name: f"A {row[3]}" for name, row in _POSTGRESQL.items()}
 _POSTGRESQL_FOUND = """
 SELECT tgname, tgenabled::text || ' ' || proname FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
 WHERE tgrelid IN (to_regclass('audit_entry'), to_regclass('audit_head')) AND NOT tgisinternal
@@ -78,6 +79,11 @@ def remove(target: Target) -> None:
     _execute(connection, _removing(connection))
 
 
+def wanted(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the migration that creates them is applied."""
+    return ("audit", "0002_append_only") in MigrationRecorder(connection).applied_migrations()
+
+
 def missing(target: Target) -> list[str]:
     """The names of triggers and functions that are absent, switched off, or not as `install` writes them; sorted."""
     connection = _connection(target)
@@ -85,13 +91,13 @@ def missing(target: Target) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(_SQLITE_FOUND if sqlite else _POSTGRESQL_FOUND)
         found = dict(cursor.fetchall())
-    wanted = _SQLITE_WANTED if sqlite else _POSTGRESQL_WANTED
-    return sorted(name for name, text in wanted.items() if found.get(name) != text)
+    texts = _SQLITE_TEXTS if sqlite else _POSTGRESQL_TEXTS
+    return sorted(name for name, text in texts.items() if found.get(name) != text)
 
 
 def _installing(connection: BaseDatabaseWrapper) -> list[str]:
     if connection.vendor == "sqlite":
-        return list(_SQLITE_WANTED.values())
+        return list(_SQLITE_TEXTS.values())
     with connection.cursor() as cursor:
         cursor.execute("SELECT quote_ident(current_schema())")
         (schema,) = cursor.fetchone()

@@ -80,6 +80,8 @@ def _ended(whole: Verification, head: tuple[Any, ...] | None, *, noted_found: bo
     if head is None:
         return replace(whole, fault=Fault.HEAD_MISSING)
     entry_id, head_hash, count, mac = head[0], stored_text(head[1]), head[2], stored_text(head[3])
+    if not isinstance(entry_id, int) or not isinstance(count, int):  # SQLite keeps anything in any column
+        return replace(whole, fault=Fault.HEAD_CHANGED)
     if mac != chain.head_mac(settings.ZT_LEDGER_KEY, entry_id=entry_id, entry_hash=head_hash, count=count):
         return replace(whole, fault=Fault.HEAD_CHANGED)
     if entry_id > whole.count:

@@ -39,26 +39,26 @@ class TestVerify:
         [
             (
                 "UPDATE audit_entry SET subject = 'user:mallory' WHERE id = 3",
-                "The ledger is broken at entry 3 D-3: its content is not what was recorded. Whole up to there: 2 entries.",
+                " at entry 3 D-3: its content is not what was recorded. Whole up to there: 2 entries.",
             ),
             (
                 "DELETE FROM audit_entry WHERE id = 5",
-                "The ledger is broken at entry 5: it is missing. Whole up to there: 4 entries.",
+                " at entry 5: it is missing. Whole up to there: 4 entries.",
             ),
             (
                 "DELETE FROM audit_head",
-                "The ledger is broken: the head of the ledger is missing. Whole up to there: 5 entries.",
+                ": the head of the ledger is missing. Whole up to there: 5 entries.",
             ),
             (
                 "UPDATE audit_entry SET reference = 'D\n\x1b[2J' WHERE id = 1",
-                r"The ledger is broken at entry 1 D\n\x1b[2J: its content is not what was recorded. Whole up to there: 0 entries.",
+                r" at entry 1 D\n\x1b[2J: its content is not what was recorded. Whole up to there: 0 entries.",
             ),
         ],
     )
     def test_broken(self, tampering: str, words: str) -> None:
         with undone(), unprotected():
             execute(tampering)
-            assert audit("verify") == (1, f"{words}\n", "")
+            assert audit("verify") == (1, f"The ledger is broken{words}\n", "")
         assert audit("verify")[0] == 0
 
     def test_noted_head(self, five: list[Entry]) -> None:

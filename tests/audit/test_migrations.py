@@ -19,6 +19,7 @@ class TestMigrations:
         with pytest.raises(IntegrityError, match=r"^the ledger is append-only"):
             execute("UPDATE audit_entry SET actor = 'user:mallory'")
         migrate("0001_initial")
+        assert triggers.missing(connection) != []
         execute("UPDATE audit_entry SET actor = ''")
         migrate("0002_append_only")
         assert triggers.missing(connection) == []
@@ -35,6 +36,12 @@ class TestMigrations:
         entry = ledger.record(kind="decision")
         call_command("migrate", verbosity=0)
         assert ledger.verify() == Verification(1, entry.hash)
+
+    def test_triggers_that_a_migration_dropped_are_put_back(self) -> None:
+        """As SQLite does when a migration alters a table."""
+        triggers.remove(connection)
+        call_command("migrate", verbosity=0, skip_checks=True)
+        assert triggers.missing(connection) == []
 
     def test_a_head_that_was_removed_does_not_come_back_by_migrating(self) -> None:
         ledger.record(kind="decision")

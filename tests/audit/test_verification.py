@@ -161,6 +161,13 @@ class TestBroken:
             assert verify() == Verification(2, five[1].hash, Fault.CONTENT, 3, reference)
 
     @pytest.mark.sqlite
+    @pytest.mark.parametrize("column", ["entry_id", "hash", "count", "mac"])
+    def test_bytes_in_the_head_that_are_no_text_are_found(self, column: str, five: list[Entry]) -> None:
+        with undone(), unprotected():
+            execute(f"UPDATE audit_head SET {column} = x'ff00fe'")
+            assert verify() == Verification(5, five[4].hash, Fault.HEAD_CHANGED)
+
+    @pytest.mark.sqlite
     @pytest.mark.parametrize(
         "at",
         ["2026-11-24T12:03:00.003003", "2026-11-24 12:03:00.003003+00:00", "2026-11-24 12:03:00.0030030", "2026-11-24"],
