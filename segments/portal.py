@@ -1,12 +1,11 @@
 """The portal in people's words: segments, resources, requirements and ends, from what the engine says."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
 from django.utils.text import get_text_list
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
@@ -66,11 +65,14 @@ class Asked:
     subject: Subject
     context: Context
     role_ends: dict[str, datetime | None]
+    role_names: dict[str, str]
 
     @classmethod
     def by(cls, ruling: Ruling) -> "Asked":
         assert ruling.subject is not None  # the portal is open to the signed-in only
-        return cls(snapshot.current(), ruling.subject, ruling.context, _role_ends(ruling.subject, ruling.context.at))
+        held = _held_roles(ruling.subject, ruling.context.at)
+        ends, names = ({slug: row[column] for slug, *row in held} for column in (0, 1))
+        return cls(snapshot.current(), ruling.subject, ruling.context, ends, names)
 
 
 def my_access(ruling: Ruling) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def _resource_card(asked: Asked, reach: Reach) -> ResourceCard:
 
 def _access_words(asked: Asked, reach: Reach) -> str:
     """Such as: Read and write, as Accountant. Says why not where it is not open now."""
-    roles = sorted({grant.role for grant in reach.grants if grant.role and grant.role != "everybody"})
+    roles = sorted({asked.role_names[grant.role] for grant in reach.grants if grant.role in asked.role_names})
     actions = ACTION_NAMES.get(reach.actions, "")
     named = _("%(actions)s, as %(roles)s") % {"actions": actions, "roles": get_text_list(roles, _("or"))} if roles else str(actions)
     if reach.nearest.allowed:
@@ -188,11 +190,14 @@ def _url(resource: ViewResource | WebResource) -> str:
 
 def _signed_in_with(asked: Asked) -> str:
     newest = asked.subject.verifications[-1]
-    ago = timesince(newest.at, timezone.now(), depth=1)
-    return _("Signed in with a password and %(factor)s, verified %(ago)s ago.") % {"factor": FACTOR_NAMES[newest.factor], "ago": ago}
+    factor = FACTOR_NAMES[newest.factor]
+    if asked.context.at - newest.at < timedelta(minutes=1):
+        return _("Signed in with a password and %(factor)s, verified just now.") % {"factor": factor}
+    ago = timesince(newest.at, asked.context.at, depth=1)
+    return _("Signed in with a password and %(factor)s, verified %(ago)s ago.") % {"factor": factor, "ago": ago}
 
 
-def _role_ends(subject: Subject, at: datetime) -> dict[str, datetime | None]:
-    """When each of the subject's roles ends; None for a role that does not."""
+def _held_roles(subject: Subject, at: datetime) -> list[tuple[str, datetime | None, str]]:
+    """The roles given to the subject that hold at `at`: slug, when the role ends (None: it does not), name."""
     held = RoleAssignment.objects.active(at).filter(user__username=subject.id.removeprefix("user:"))
-    return dict(held.values_list("role__slug", "expires_at"))
+    return list(held.values_list("role__slug", "expires_at", "role__name"))
