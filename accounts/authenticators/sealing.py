@@ -1,7 +1,7 @@
 """Secrets at rest: AES-256-GCM under the keys of ZT_FACTOR_KEYS.
 
-A sealed secret is `version (1) | key id (4) | nonce (12) | ciphertext and tag`. Header and owner are authenticated with it,
-so that neither a flipped bit nor a ciphertext copied to another account is ever opened.
+A sealed secret is `version (1) | key id (4) | nonce (12) | ciphertext and tag`. Header and owner are authenticated with
+it, so that neither a flipped bit nor a ciphertext copied to another account is ever opened.
 """
 
 import hashlib
