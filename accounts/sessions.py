@@ -157,7 +157,7 @@ class SessionStore(SessionBase):
         """For `manage.py clearsessions`: what ran out becomes a record; old records and unfinished sign-ins go."""
         now = timezone.now()
         end(Session.objects.filter(expire_date__lte=now), at=models.F("expire_date"))
-        Session.objects.filter(ended_at__lt=now - RECORD_KEPT).delete()
+        Session.objects.filter(ended_at__lte=now - RECORD_KEPT).delete()
 
     def _validate_session_key(self, key: str | None) -> bool:
         return bool(key and KEY.fullmatch(key))

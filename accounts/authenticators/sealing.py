@@ -37,7 +37,7 @@ def unseal(sealed: bytes, *, owner: str) -> bytes:
         raise SealError("no key of ZT_FACTOR_KEYS opens this secret: put back the key it was sealed with")
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, header + owner.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # ValueError: cut off within the nonce
         raise SealError("the secret was changed or belongs to another owner") from None
 
 
