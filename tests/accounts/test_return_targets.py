@@ -23,15 +23,16 @@ SAFE = [
 ]
 UNSAFE = [
     "", "account/", "?rd=//evil.test", "#x", "/#//evil.test", "//evil.test", "//app.example.test/", "/.//evil.test",
-    "/./x", "/../x", "/x/..", "/%2e%2e/x", "/%2f/evil.test", "/%5cevil.test", "/%0d%0aSet-Cookie:x=1", "/a//b", "/%", "/%zz",
-    "/x y", "/x\ty", "/x\r\nSet-Cookie: a=b", "/é", "/\\evil.test", "\\\\evil.test", "/x\\y", "/" + "a" * 2048,
+    "/./x", "/../x", "/x/..", "/%2e%2e/x", "/%2f/evil.test", "/%5cevil.test", "/%0d%0aSet-Cookie:x=1", "/a//b", "/%",
+    "/%zz",     "/x y", "/x\ty", "/x\r\nSet-Cookie: a=b", "/é", "/\\evil.test", "\\\\evil.test", "/x\\y", "/" + "a" * 2048,
     "http://app.example.test/", "https:/app.example.test/", "https:app.example.test", "https:///app.example.test",
-    "https://app.example.test:8443/", "https://app.example.test:0443/", "https://app.example.test./", "https://app.example.test@evil.test/",
-    "https://user@app.example.test/", "https://evil.test/", "https://app.example.test.evil.test/", "https://evilapp.example.test/",
+    "https://app.example.test:8443/", "https://app.example.test:0443/", "https://app.example.test./",
+    "https://app.example.test@evil.test/", "https://user@app.example.test/", "https://evil.test/", "https://app.example.test.evil.test/", "https://evilapp.example.test/",
     "https://apps.example.test/", "https://a.b.apps.example.test/", "https://.apps.example.test/", "https://*.apps.example.test/",
-    "https://app.example.test/\r\nSet-Cookie: a=b", "https://app.example.test\n/", "https://app.example.test/../x", "https://[::1]/",
-    "https://app.example.test/#x", "javascript:alert(1)", "data:text/html,x", " https://app.example.test/", "https://app.example.test ",
-    "https://ａpp.example.test/", "/login/", "/login/verify/?next=/", "/login/?next=/login/?next=//evil.test", "/logout/",
+    "https://app.example.test/\r\nSet-Cookie: a=b", "https://app.example.test\n/", "https://app.example.test/../x",
+    "https://[::1]/", "https://app.example.test/#x", "javascript:alert(1)", "data:text/html,x", " https://app.example.test/",
+    "https://app.example.test ", "https://ａpp.example.test/", "/login/", "/login/verify/?next=/",
+    "/login/?next=/login/?next=//evil.test", "/logout/",
 ]  # fmt: skip
 
 
