@@ -14,8 +14,8 @@ Network: TypeAlias = IPv4Network | IPv6Network
 def right_most_untrusted(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> Address | None:
     """The right-most hop that no trusted proxy stands for.
 
-    `peer` is the other end of the connection, `forwarded_for` the text of X-Forwarded-For. Only a trusted hop is believed
-    about the hop before it; where it says something that is no address, its own address is the answer.
+    `peer` is the other end of the connection, `forwarded_for` the text of X-Forwarded-For. Only a trusted hop is
+    believed about the hop before it; where it says something that is no address, its own address is the answer.
     """
     address = parse_address(peer)
     for hop in reversed(forwarded_for.split(",")):

@@ -14,4 +14,5 @@ class AccountsConfig(AppConfig):
         from accounts import checks, receivers  # the app registry is ready only now
 
         register(checks.keys_are_set_apart)
+        register(checks.sign_in_is_whole)
         post_migrate.connect(receivers.create_built_in_roles, sender=self)

@@ -24,7 +24,7 @@ def usable(user: User) -> list[Device]:
 
 
 def confirm(*, device: TOTPDevice, code: str, except_key: str | None = None) -> bool:
-    """Make an authenticator app that is being enrolled count, if `code` is right. The session with `except_key` stays."""
+    """Make an app that is being enrolled count, if `code` is right. The session with `except_key` stays."""
     with transaction.atomic():
         if not device.confirm(code):
             return False
@@ -47,7 +47,9 @@ def remove(*, device: TOTPDevice, by: User, reason: str = "", except_key: str | 
     """Take away one authenticator app; the last one stays. Raises FactorError."""
     throttle.lock_account(device.user_id)
     if not TOTPDevice.objects.filter(user=device.user, confirmed=True).exclude(pk=device.pk).exists():
-        raise FactorError(f"`{device.name}` is the last second factor of `{device.user.subject_id}`: enrol another one first")
+        raise FactorError(
+            f"`{device.name}` is the last authenticator app of `{device.user.subject_id}`: enrol another first"
+        )
     user, name = device.user, device.name
     device.delete()
     sessions.end_all(user, except_key=except_key)

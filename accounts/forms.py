@@ -1,4 +1,4 @@
-"""What people send. Each field exactly once: a second value would be a second guess, or one that another reader takes."""
+"""What people send. Each field exactly once: a second value is a second guess, or the one that another reader takes."""
 
 import re
 from typing import Any, Final
@@ -7,6 +7,7 @@ from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -24,7 +25,7 @@ class SingleValueForm(forms.Form):
         super().__init__(*args, **{"label_suffix": ""} | kwargs)
 
     def clean(self) -> dict[str, Any]:
-        if any(len(self.data.getlist(name)) > 1 for name in self.fields):
+        if isinstance(self.data, QueryDict) and any(len(self.data.getlist(name)) > 1 for name in self.fields):
             raise ValidationError(_("A field was sent twice: reload the page and try again."), code="repeated")
         return super().clean() or {}
 
@@ -58,9 +59,7 @@ class CodeForm(SingleValueForm):
     code = forms.CharField(
         label=gettext_lazy("Six-digit code"),
         strip=False,
-        validators=[
-            RegexValidator(ASCII_SIX, gettext_lazy("A code is six digits, without spaces: type it as the app shows it."))
-        ],
+        validators=[RegexValidator(ASCII_SIX, gettext_lazy("A code is six digits: type them without spaces."))],
         widget=forms.TextInput(
             attrs={"class": "code", "inputmode": "numeric", "autocomplete": "one-time-code", "autofocus": True}
         ),
@@ -93,7 +92,7 @@ class DeviceNameForm(SingleValueForm):
 
 
 class PasswordForm(SingleValueForm):
-    """The current password and a new one, once: a password manager or the person's eyes check it better than a repetition."""
+    """The current password and a new one. Once: a password manager or the eye checks it better than a repetition."""
 
     current = _password_field(gettext_lazy("Current password"), "current-password")
     new = _password_field(gettext_lazy("New password"), "new-password")

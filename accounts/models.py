@@ -16,13 +16,22 @@ from accounts.authenticators.totp import TOTPDevice
 from accounts.names import MAX_LENGTH, is_username, normalise_username
 from accounts.querysets import RoleAssignmentQuerySet, SessionQuerySet
 
-__all__ = ["PasswordThrottle", "RecoveryCodeDevice", "Role", "RoleAssignment", "ServiceAccount", "Session", "TOTPDevice", "User"]
+__all__ = [
+    "PasswordThrottle",
+    "RecoveryCodeDevice",
+    "Role",
+    "RoleAssignment",
+    "ServiceAccount",
+    "Session",
+    "TOTPDevice",
+    "User",
+]
 
 
 def validate_username(value: str) -> None:
     if not is_username(value):
         raise ValidationError(
-            _("“%(value)s” is not a username: use lower-case letters, digits and . _ @ + - and begin with a letter or digit."),
+            _("“%(value)s” is not a username: use lower-case letters, digits and . _ @ + -, first a letter or digit."),
             code="invalid_username",
             params={"value": value},
         )
@@ -40,7 +49,7 @@ class UserManager(BaseUserManager["User"]):
 
     @transaction.atomic
     def create_superuser(self, username: str, password: str | None = None, **fields: Any) -> "User":
-        """An administrator: superuser, staff and the role that opens the administration. Enrols at the first sign-in."""
+        """An administrator: superuser, staff, the role that opens the administration. Enrols at the first sign-in."""
         user = self.create_user(username, password, **fields | {"is_staff": True, "is_superuser": True})
         role = Role.objects.get(slug=Role.ADMINISTRATOR)
         RoleAssignment.objects.create(user=user, role=role, reason="created by createsuperuser")
@@ -59,7 +68,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     name = models.CharField(_("name"), max_length=150, blank=True)
     email = models.EmailField(_("email address"), blank=True)
-    is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May use the admin, with the role that opens it."))
+    is_staff = models.BooleanField(
+        _("staff"), default=False, help_text=_("May use the admin, with the role that opens it.")
+    )
     is_active = models.BooleanField(_("active"), default=True, help_text=_("Untick instead of deleting an account."))
     quarantined_at = models.DateTimeField(_("quarantined since"), null=True, blank=True, editable=False)
     date_joined = models.DateTimeField(_("date joined"), default=timezone.now, editable=False)
@@ -149,7 +160,12 @@ class RoleAssignment(models.Model):
         User, models.CASCADE, null=True, blank=True, related_name="role_assignments", verbose_name=_("user")
     )
     service_account = models.ForeignKey(
-        ServiceAccount, models.CASCADE, null=True, blank=True, related_name="role_assignments", verbose_name=_("service account")
+        ServiceAccount,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="role_assignments",
+        verbose_name=_("service account"),
     )
     role = models.ForeignKey(Role, models.PROTECT, related_name="assignments", verbose_name=_("role"))
     reason = models.CharField(_("reason"), max_length=250, blank=True)

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from accounts.addresses import Address, neighbourhood
 from accounts.models import PasswordThrottle
 from accounts.names import normalise_username
-from accounts.waiting import Throttled
+from accounts.waiting import ThrottledError
 
 LEAST: Final = 10  # NIST SP 800-63B-4 asks for 8 beside a second factor, and every account here has one
 MOST: Final = 1024  # longer ones are refused before hashing: hashing megabytes is a way to stop a server
@@ -43,15 +43,18 @@ class LengthValidator:
             raise ValidationError(message, code="password_too_short", params={"least": LEAST})
         if len(password) > MOST:
             raise ValidationError(
-                _("This password is too long: use at most %(most)d characters."), code="password_too_long", params={"most": MOST}
+                _("This password is too long: use at most %(most)d characters."),
+                code="password_too_long",
+                params={"most": MOST},
             )
 
     def get_help_text(self) -> str:
-        return _("At least %(least)d characters. A few words in a row are easy to remember and hard to guess.") % {"least": LEAST}
+        text = _("At least %(least)d characters. A few words in a row are easy to remember and hard to guess.")
+        return text % {"least": LEAST}
 
 
 class ContextValidator:
-    """Not the username, and not only words that belong to this place; NUL, at which other software stops reading, neither."""
+    """Not the username, not only words of this place, and no NUL, at which other software stops reading."""
 
     def validate(self, password: str, user: Any = None) -> None:
         if "\0" in password:
@@ -59,13 +62,16 @@ class ContextValidator:
         folded = password.casefold()
         username = user.get_username() if user is not None else ""
         if len(username) > 2 and username.casefold() in folded:
-            raise ValidationError(_("This password contains your username: leave it out."), code="password_with_username")
+            raise ValidationError(
+                _("This password contains your username: leave it out."), code="password_with_username"
+            )
         own = folded
         for word in _words_of_this_place():
             own = own.replace(word, "")
         if own != folded and len(NOT_A_CHARACTER_OF_ITS_OWN.sub("", own)) < OWN_CHARACTERS:
             raise ValidationError(
-                _("This password is mostly the name of this product or host: add other words."), code="password_of_this_place"
+                _("This password is mostly the name of this product or host: add other words."),
+                code="password_of_this_place",
             )
 
     def get_help_text(self) -> str:
@@ -80,17 +86,17 @@ def _words_of_this_place() -> Iterator[str]:
 
 
 def wait_after(failures: int) -> timedelta:
-    """How long to wait after `failures` wrong passwords in a row: five are free, then 30 s, doubling, at most 15 min."""
+    """How long to wait after so many wrong passwords in a row: nothing up to four, then 30 s, doubling up to 15 min."""
     if failures < FREE_TRIES:
         return timedelta(0)
     return min(FIRST_WAIT * 2 ** min(failures - FREE_TRIES, 16), LONGEST_WAIT)
 
 
 def count_try(username: str, address: Address | None, at: datetime) -> None:
-    """Count a password as wrong before it is checked, so that parallel guesses cannot all be checked. Raises Throttled.
+    """Count a password as wrong before it is checked, so that parallel guesses cannot all be checked.
 
     Counted for the name as typed by somebody near `address`: the same for a name that does not exist, and nothing that
-    somebody elsewhere could use to keep a person out.
+    somebody elsewhere could use to keep a person out. Raises ThrottledError.
     """
     _clear_stale(at)
     with transaction.atomic():
@@ -98,7 +104,7 @@ def count_try(username: str, address: Address | None, at: datetime) -> None:
         throttle, _created = throttles.get_or_create(pk=_key_hash(username, address), defaults={"failed_at": at})
         until = throttle.failed_at + wait_after(throttle.failures)
         if until > at:
-            raise Throttled(until)
+            raise ThrottledError(until)
         throttle.failures, throttle.failed_at = throttle.failures + 1, at
         throttle.save()
 

@@ -1,6 +1,6 @@
-"""QR codes for pages: inline SVG without a style attribute, white behind the dots so that it scans in the dark as well."""
+"""QR codes for pages: inline SVG without a style attribute, white behind the dots so that it scans in the dark too."""
 
-from xml.etree import ElementTree
+import xml.etree.ElementTree as ET
 
 import qrcode
 from django.utils.safestring import SafeString, mark_safe
@@ -12,7 +12,7 @@ def svg(text: str, *, title: str) -> SafeString:
     image = qrcode.make(text, image_factory=SvgPathFillImage, border=4).get_image()
     image.set("role", "img")
     image.set("class", "qr")
-    label = ElementTree.Element("title")
+    label = ET.Element("title")
     label.text = title
     image.insert(0, label)
-    return mark_safe(ElementTree.tostring(image, encoding="unicode"))  # noqa: S308 (made by ElementTree, which escapes)
+    return mark_safe(ET.tostring(image, encoding="unicode"))  # noqa: S308 (made by ElementTree, which escapes)

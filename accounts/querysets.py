@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 
-class RoleAssignmentQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class RoleAssignmentQuerySet(models.QuerySet):
     def active(self, at: datetime) -> "RoleAssignmentQuerySet":
         """Assignments that hold at `at`: begun, not ended, not revoked. Windows exclude their end."""
         return self.unrevoked().filter(
@@ -17,6 +17,6 @@ class RoleAssignmentQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(revoked_at__isnull=True)
 
 
-class SessionQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class SessionQuerySet(models.QuerySet):
     def live(self, at: datetime) -> "SessionQuerySet":
         return self.filter(ended_at__isnull=True, expire_date__gt=at)

@@ -1,7 +1,7 @@
 """Where a person may be sent back to after signing in: a path of this host, or an application that is registered.
 
-Written as what is accepted, and what was checked is what is sent: Django's url_has_allowed_host_and_scheme lets line breaks in
-absolute addresses through, and browsers read backslashes, tabs and doubled slashes in their own ways.
+Written as what is accepted, and what was checked is what is sent: Django's url_has_allowed_host_and_scheme lets line
+breaks in absolute addresses through, and browsers read backslashes, tabs and doubled slashes in their own ways.
 """
 
 import re
@@ -19,14 +19,15 @@ CHARACTERS: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@\[\]-]|%[0-9A-Fa-f]{2})"
 QUERY: Final = rf"(?:\?(?:{CHARACTERS}|[/?])*)?"
 PATH: Final = re.compile(rf"(?P<path>/(?:{CHARACTERS}+(?:/{CHARACTERS}+)*/?)?){QUERY}")
 ADDRESS: Final = re.compile(
-    rf"https://(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::443)?(?P<path>(?:/(?:{CHARACTERS}|/)*)?)(?P<query>{QUERY})", re.IGNORECASE
+    rf"https://(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::443)?(?P<path>(?:/(?:{CHARACTERS}|/)*)?)(?P<query>{QUERY})",
+    re.IGNORECASE,
 )
 # Dot segments, and slashes and control bytes that somebody on the way may decode.
 AMBIGUOUS: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)|%(?:2f|5c|[01][0-9a-f]|7f)", re.IGNORECASE)
 
 
 def safe_target(request: HttpRequest, value: str, *, hosts: Collection[str] = ()) -> str | None:
-    """`value` as it may be redirected to, or None. `hosts` are registered names; `*.example.test` stands for one label."""
+    """`value` as it may be redirected to, or None. `hosts` are registered names; `*.` in one stands for one label."""
     if len(value) > LONGEST:
         return None
     path = PATH.fullmatch(value)
@@ -50,10 +51,9 @@ def requested_target(request: HttpRequest) -> str:
 
 def registered_hosts() -> Collection[str]:
     """The hosts of registered applications: what the function named by ZT_RETURN_HOSTS returns."""
-    name = getattr(settings, "ZT_RETURN_HOSTS", "")
-    if not name:
+    if not settings.ZT_RETURN_HOSTS:
         return ()
-    found: Callable[[], Collection[str]] = import_string(name)
+    found: Callable[[], Collection[str]] = import_string(settings.ZT_RETURN_HOSTS)
     return found()
 
 

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Role, RoleAssignment, ServiceAccount, User
+from accounts.querysets import RoleAssignmentQuerySet
 from audit import ledger
 
 
@@ -30,14 +31,19 @@ def grant_role(
     if by is not None and by == holder:
         raise RoleError(f"`{by.subject_id}` cannot grant role `{role.slug}` to itself")
     if not_before and expires_at and expires_at <= not_before:
-        raise RoleError(f"role `{role.slug}` would end at `{expires_at.isoformat()}`, before it starts at `{not_before.isoformat()}`")
+        raise RoleError(f"role `{role.slug}` would end at `{expires_at}`, before it starts at `{not_before}`")
     now = timezone.now()
     run_out = _assignments(holder).filter(role=role, revoked_at__isnull=True, expires_at__lte=now)
     run_out.update(revoked_at=now, revoked_by=by)
     try:
         with transaction.atomic():  # a constraint decides, so that two who grant at once cannot both succeed
             assignment = RoleAssignment.objects.create(
-                role=role, reason=reason, not_before=not_before, expires_at=expires_at, granted_by=by, **_holder_field(holder)
+                role=role,
+                reason=reason,
+                not_before=not_before,
+                expires_at=expires_at,
+                granted_by=by,
+                **_holder_field(holder),
             )
     except IntegrityError:
         raise RoleError(f"`{holder.subject_id}` already has role `{role.slug}`: revoke that assignment first") from None
@@ -61,7 +67,7 @@ def active_roles(holder: User | ServiceAccount, at: datetime) -> frozenset[str]:
     return held | {Role.EVERYBODY} if isinstance(holder, User) else held
 
 
-def _assignments(holder: User | ServiceAccount) -> models.QuerySet[RoleAssignment]:
+def _assignments(holder: User | ServiceAccount) -> RoleAssignmentQuerySet:
     return RoleAssignment.objects.filter(**_holder_field(holder))
 
 

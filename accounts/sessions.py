@@ -1,13 +1,13 @@
 """The session engine: a row for each browser, of which only the SHA-256 of the key is stored.
 
 A session that carried a person is kept as a record when it ends: its data is emptied and its key opens nothing. Such a
-session loads as an empty one, and `SessionStore.owner()` still says whose it was, so that whoever decides can answer that the
-session is over. A session without a person (a sign-in that is under way) is deleted instead.
+session loads as an empty one, and `SessionStore.owner()` still says whose it was, so that whoever decides can answer
+that the session is over. A session without a person (a sign-in that is under way) is deleted instead.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +41,11 @@ class Verification(NamedTuple):
 class SessionStore(SessionBase):
     """Django's session interface on our rows. The asynchronous half is Django's: each method in a thread."""
 
+    # Of Django's class, which does not say so in its types
+    _session: dict[str, Any]
+    _get_session: Callable[..., dict[str, Any]]
+    _get_new_session_key: Callable[[], str]
+
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
         self._row: Session | None = None  # as loaded or last saved
@@ -50,7 +55,7 @@ class SessionStore(SessionBase):
 
     # ------------------------------------------------------------ what this project adds
     def owner(self) -> User | None:
-        """The person whose session this is or was: also when it has ended, and when that person may not come in any more."""
+        """Whose session this is or was: also when it is over, and when the person may not come in any more."""
         self._get_session()
         return self._owner
 
@@ -149,17 +154,17 @@ class SessionStore(SessionBase):
 
     @classmethod
     def clear_expired(cls) -> None:
-        """For `manage.py clearsessions`: sessions that ran out become records, old records and unfinished sign-ins go."""
+        """For `manage.py clearsessions`: what ran out becomes a record; old records and unfinished sign-ins go."""
         now = timezone.now()
         end(Session.objects.filter(expire_date__lte=now), at=models.F("expire_date"))
-        Session.objects.filter(ended_at__lt=now - RECORD_KEPT).delete()
+        Session.objects.filter(ended_at__lte=now - RECORD_KEPT).delete()
 
     def _validate_session_key(self, key: str | None) -> bool:
         return bool(key and KEY.fullmatch(key))
 
     # ------------------------------------------------------------ rows
     def _as_row(self, data: dict[str, Any]) -> Session:
-        """The row that this session is to be. Address, browser and start are those of the sign-in, once there is one."""
+        """The row that this session is to be. Address, browser and start are those of the sign-in, once it is done."""
         now, before = timezone.now(), self._row
         person = User.objects.filter(pk=data[SESSION_KEY]).first() if SESSION_KEY in data else None
         signed_in_now = before is None or (before.user_id is None and person is not None)
@@ -186,7 +191,7 @@ class SessionStore(SessionBase):
             raise CreateError from None
 
     def _touch(self, now: datetime) -> None:
-        """Note that the session is in use, at most once a minute: a page full of requests must not be a page full of writes."""
+        """Note that the session is in use, at most once a minute: reading a page must not be a series of writes."""
         row = self._row
         every = min(TOUCHED_EVERY, timedelta(seconds=settings.ZT_SESSION_IDLE) / 4)
         if row is None or row.user_id is None or now - row.last_seen_at < every:
@@ -201,8 +206,21 @@ _STATE: Final = (
 )  # fmt: skip
 
 
-def verifications(request: HttpRequest) -> Iterator[Verification]:
-    """The second factors that hold in this session, newest last: those whose device is still confirmed and the person's own."""
+class SessionRequest(HttpRequest):
+    """A request behind Django's session and authentication middleware and django-otp's."""
+
+    session: SessionStore
+    user: Any  # User with is_verified(), or AnonymousUser
+
+
+class PersonRequest(SessionRequest):
+    """A request of somebody who is signed in."""
+
+    user: User
+
+
+def verifications(request: SessionRequest) -> Iterator[Verification]:
+    """The second factors that hold in this session, newest last: their device is still confirmed and the owner's."""
     stored = request.session.verifications()
     owner = request.session.owner()
     standing = _standing_devices(owner, {found["device"] for found in stored}) if owner else set()

@@ -1,4 +1,4 @@
-"""Signing in and one's own account. The first group is open to everybody; who may open the second is said by segments."""
+"""Signing in, open to everybody, and one's own account; who may open that is said by segments."""
 
 from django.urls import path
 

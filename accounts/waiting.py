@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 
-class Throttled(Exception):
+class ThrottledError(Exception):
     """Too many wrong tries; nothing was checked. `until` is when the next one will be."""
 
     def __init__(self, until: datetime) -> None:

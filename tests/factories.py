@@ -5,15 +5,19 @@ app and kept recovery codes, unless said otherwise. `sign_in` goes through the p
 """
 
 import time
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django_otp.oath import TOTP
 
 from accounts.authenticators import recovery, totp
 from accounts.authenticators.totp import TOTPDevice
-from accounts.models import Role, RoleAssignment, ServiceAccount, User
+from accounts.models import Role, RoleAssignment, ServiceAccount, Session, User
+from accounts.sessions import key_hash
 
 PASSWORD = "wren sand Quill 58 pebble"
 
@@ -111,3 +115,11 @@ def sign_in(client: Client, person: User, *, password: str = PASSWORD) -> TOTPDe
     assert answer.status_code == 302, answer.content
     device.refresh_from_db()
     return device
+
+
+def verified_ago(client: Client, **ago: float) -> None:
+    """Make the second factors of this client's session older: by as much as timedelta takes."""
+    row = Session.objects.get(pk=key_hash(client.cookies[settings.SESSION_COOKIE_NAME].value))
+    moment = timezone.now() - timedelta(**ago)
+    row.verifications = [stored | {"at": moment.isoformat()} for stored in row.verifications]
+    row.save(update_fields=["verifications"])

@@ -157,6 +157,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 OTP_LOGIN_URL = LOGIN_URL
+ZT_RETURN_HOSTS = ""  # dotted name of a function: hosts of applications that people may be sent back to
 ZT_ISSUER = env.str("ZT_ISSUER", default="ztproject")
 ZT_FACTOR_KEYS = [  # the first encrypts, all decrypt: put a new one in front to rotate
     key("ZT_FACTOR_KEYS", text)

@@ -87,7 +87,8 @@ def issue(user: Any) -> tuple[str, ...]:
     RecoveryCodeDevice.objects.filter(user=user).delete()
     device = RecoveryCodeDevice.objects.create(user=user, name=str(_("Recovery codes")))
     codes = tuple(b32encode(secrets.token_bytes(RANDOM_BYTES)).decode() for _number in range(COUNT))
-    RecoveryCode.objects.bulk_create(RecoveryCode(device=device, code_hash=code_hash(device.pk, code)) for code in codes)
+    hashes = (code_hash(device.pk, code) for code in codes)
+    RecoveryCode.objects.bulk_create(RecoveryCode(device=device, code_hash=hashed) for hashed in hashes)
     return tuple("-".join(code[start : start + 4] for start in range(0, len(code), 4)) for code in codes)
 
 

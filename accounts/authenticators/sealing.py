@@ -1,7 +1,7 @@
 """Secrets at rest: AES-256-GCM under the keys of ZT_FACTOR_KEYS.
 
-A sealed secret is `version (1) | key id (4) | nonce (12) | ciphertext and tag`. Header and owner are authenticated with it,
-so that neither a flipped bit nor a ciphertext copied to another account is ever opened.
+A sealed secret is `version (1) | key id (4) | nonce (12) | ciphertext and tag`. Header and owner are authenticated with
+it, so that neither a flipped bit nor a ciphertext copied to another account is ever opened.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def unseal(sealed: bytes, *, owner: str) -> bytes:
         raise SealError("no key of ZT_FACTOR_KEYS opens this secret: put back the key it was sealed with")
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, header + owner.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # ValueError: cut off within the nonce
         raise SealError("the secret was changed or belongs to another owner") from None
 
 

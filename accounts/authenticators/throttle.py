@@ -27,7 +27,7 @@ def locked_until(user: Any, at: datetime) -> datetime | None:
 
 
 def lock_account(user_id: int) -> Any:
-    """The user row as committed now, locked until the transaction ends (on SQLite the IMMEDIATE transaction is the lock)."""
+    """The user row as committed, locked until the transaction ends (on SQLite the IMMEDIATE one is the lock)."""
     return get_user_model().objects.select_for_update().get(pk=user_id)
 
 

@@ -19,6 +19,7 @@ from accounts.authenticators import sealing, throttle
 CODE: Final = re.compile(r"[0-9]{6}")  # int() would take full-width digits, signs, spaces and underscores as well
 KEY_LENGTH: Final = 20  # RFC 4226, section 4: 160 bits
 STEP: Final = 30
+DIGITS: Final = 6
 TOLERANCE: Final = 1  # steps before and after now: clocks differ, people type slowly
 
 
@@ -57,7 +58,8 @@ class TOTPDevice(TimestampMixin, throttle.ThrottledDevice):
         """The otpauth URL that authenticator apps read from the QR code."""
         issuer = settings.ZT_ISSUER.replace(":", "")
         label = quote(f"{issuer}:{self.user.get_username()}")
-        parameters = {"secret": b32encode(self.key).decode(), "issuer": issuer, "algorithm": "SHA1", "digits": 6, "period": STEP}
+        secret = b32encode(self.key).decode()
+        parameters = {"secret": secret, "issuer": issuer, "algorithm": "SHA1", "digits": DIGITS, "period": STEP}
         return f"otpauth://totp/{label}?{urlencode(parameters, quote_via=quote)}"
 
     @transaction.atomic
@@ -111,7 +113,7 @@ class TOTPDevice(TimestampMixin, throttle.ThrottledDevice):
 
 @transaction.atomic
 def begin_enrolment(user: Any, name: str = "") -> TOTPDevice:
-    """A new device with a fresh key that does not count until a first code confirms it. Replaces one left unfinished."""
+    """A device with a fresh key that does not count until a first code confirms it. Replaces one left unfinished."""
     TOTPDevice.objects.filter(user=user, confirmed=False).delete()
     device = TOTPDevice(user=user, name=name or str(_("Authenticator app")), confirmed=False)
     device.set_key(secrets.token_bytes(KEY_LENGTH))

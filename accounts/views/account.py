@@ -1,12 +1,11 @@
 """One's own account: factors, recovery codes, password, and where one is signed in."""
 
-from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -23,59 +22,63 @@ from accounts.authenticators.totp import TOTPDevice
 from accounts.factors import FactorError
 from accounts.forms import CodeForm, DeviceNameForm, PasswordForm
 from accounts.models import Session, User
-from accounts.signin import Refused
-from accounts.views.form_posts import bound, form_page, too_soon
+from accounts.sessions import PersonRequest
+from accounts.signin import RefusedError
+from accounts.views.form_posts import View, bound, form_page, too_soon
 from accounts.views.sign_in import add_wrong_code, codes_page, enrolment
-from accounts.waiting import Throttled
+from accounts.waiting import ThrottledError
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
-
-ENROLLING = "enrolling"  # in the session: persistent id of the app that is being added
+ENROLLING: Final = "enrolling"  # in the session: persistent id of the app that is being added
 
 
-def fresh_factor_required(view: View[P]) -> View[P]:
-    """A change of factors: not with a session alone, however it was come by. Leads to verification and back to this page."""
+def verified_required(view: View) -> View:
+    """Django-otp's own requirement beside the enforcement of segments: two locks on the door to one's account."""
+    return otp_required(view)
 
-    @otp_required
+
+def fresh_factor_required(view: View) -> View:
+    """A change of factors: not with a session alone, however come by. Leads to verification and back to this page."""
+
+    @verified_required
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if signin.is_fresh(request, timezone.now()):
             return view(request, *args, **kwargs)
         return redirect(f"{reverse('accounts:verify')}?{urlencode({'next': request.path})}")
 
-    return wrapped
+    return wrapped  # type: ignore[return-value]  # a view like the one it wraps
 
 
-@otp_required
+@verified_required
 @require_safe
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: PersonRequest) -> HttpResponse:
     """What protects this account and where it is signed in."""
     apps = TOTPDevice.objects.devices_for_user(request.user, confirmed=True).order_by("created_at")
+    codes = RecoveryCodeDevice.objects.devices_for_user(request.user, confirmed=True)
     live = Session.objects.live(timezone.now()).filter(user=request.user)
     context = {
         "apps": apps,
         "removable": len(apps) > 1,
-        "codes_left": sum(codes.left for codes in RecoveryCodeDevice.objects.devices_for_user(request.user, confirmed=True)),
+        "codes_left": sum(each.left for each in codes),
         "sessions": live,
         "this_session": sessions.key_hash(request.session.session_key or ""),
     }
     return render(request, "accounts/account.html", context)
 
 
-@otp_required
+@verified_required
 @sensitive_post_parameters("current", "new")
 @sensitive_variables("form")
 @form_page
-def password(request: HttpRequest) -> HttpResponse:
+def password(request: PersonRequest) -> HttpResponse:
     """A new password, for whoever knows the present one."""
     form = bound(PasswordForm, request, user=request.user)
     if form.is_valid():
         try:
             signin.change_password(request, **form.cleaned_data)
-        except Throttled as throttled:
+        except ThrottledError as throttled:
             return too_soon(request, "accounts/password.html", {"form": form}, throttled)
-        except Refused:
+        except RefusedError:
             form.add_error("current", _("This is not your current password."))
         else:
             messages.success(request, _("Your password is changed, and your other sessions are ended."))
@@ -85,7 +88,7 @@ def password(request: HttpRequest) -> HttpResponse:
 
 @fresh_factor_required
 @form_page
-def new_codes(request: HttpRequest) -> HttpResponse:
+def new_codes(request: PersonRequest) -> HttpResponse:
     """Ten new recovery codes in place of the old ones."""
     if request.method == "POST" and "saved" in request.POST:
         recovery.acknowledge(request.user)
@@ -98,7 +101,7 @@ def new_codes(request: HttpRequest) -> HttpResponse:
 
 @fresh_factor_required
 @form_page
-def new_app(request: HttpRequest) -> HttpResponse:
+def new_app(request: PersonRequest) -> HttpResponse:
     """Another authenticator app: a name starts it, its first code makes it count."""
     device = _enrolling(request)
     if device is None or "name" in request.POST:
@@ -116,7 +119,7 @@ def new_app(request: HttpRequest) -> HttpResponse:
 
 @fresh_factor_required
 @form_page
-def remove_app(request: HttpRequest, pk: int) -> HttpResponse:
+def remove_app(request: PersonRequest, pk: int) -> HttpResponse:
     """Asks, then removes one authenticator app of several."""
     device = get_object_or_404(TOTPDevice.objects.devices_for_user(request.user, confirmed=True), pk=pk)
     if request.method != "POST":
@@ -126,13 +129,15 @@ def remove_app(request: HttpRequest, pk: int) -> HttpResponse:
     except FactorError:
         messages.error(request, _("This is your last authenticator app: add another one before you remove it."))
     else:
-        messages.success(request, _("“%(name)s” is removed, and your other sessions are ended.") % {"name": device.name})
+        messages.success(
+            request, _("“%(name)s” is removed, and your other sessions are ended.") % {"name": device.name}
+        )
     return redirect("accounts:account")
 
 
-@otp_required
+@verified_required
 @require_POST
-def end_session(request: HttpRequest, key_hash: str) -> HttpResponse:
+def end_session(request: PersonRequest, key_hash: str) -> HttpResponse:
     """Ends one of the person's own sessions; to end this one is to sign out."""
     if key_hash == sessions.key_hash(request.session.session_key or ""):
         signin.sign_out(request)
@@ -143,16 +148,16 @@ def end_session(request: HttpRequest, key_hash: str) -> HttpResponse:
     return redirect("accounts:account")
 
 
-@otp_required
+@verified_required
 @require_POST
-def end_other_sessions(request: HttpRequest) -> HttpResponse:
+def end_other_sessions(request: PersonRequest) -> HttpResponse:
     """Ends every session of the person but this one."""
     ended = signin.end_other_sessions(request)
     messages.success(request, ngettext("%d other session is ended.", "%d other sessions are ended.", ended) % ended)
     return redirect("accounts:account")
 
 
-def _start_enrolling(request: HttpRequest) -> HttpResponse:
+def _start_enrolling(request: PersonRequest) -> HttpResponse:
     form = bound(DeviceNameForm, request)
     if form.is_valid():
         request.session[ENROLLING] = totp.begin_enrolment(_person(request), form.cleaned_data["name"]).persistent_id
@@ -160,12 +165,12 @@ def _start_enrolling(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/new_app.html", {"form": form})
 
 
-def _enrolling(request: HttpRequest) -> TOTPDevice | None:
+def _enrolling(request: PersonRequest) -> TOTPDevice | None:
     """The app that this session is adding, until it counts."""
     device = TOTPDevice.from_persistent_id(request.session.get(ENROLLING, ""))
     return device if device is not None and device.user_id == request.user.pk and not device.confirmed else None
 
 
-def _person(request: HttpRequest) -> User:
+def _person(request: PersonRequest) -> User:
     """The person as of now, past the lazy object of the middleware."""
     return User.objects.get(pk=request.user.pk)

@@ -13,11 +13,15 @@ from accounts.authenticators.totp import TOTPDevice
 class Command(BaseCommand):
     help = "Encrypts every authenticator key with the first key of ZT_FACTOR_KEYS."
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        broken = [str(pk) for pk in TOTPDevice.objects.values_list("pk", flat=True).order_by("pk") if not self._rotate(pk)]
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        devices = TOTPDevice.objects.order_by("pk").values_list("pk", flat=True)
+        broken = [str(pk) for pk in devices if not self._rotate(pk)]
         if broken:
-            raise CommandError(f"devices that no configured key opens: {', '.join(broken)}. Put their key back into ZT_FACTOR_KEYS.")
-        self.stderr.write("Every authenticator key is under the first key now. The others can be taken out of ZT_FACTOR_KEYS.")
+            raise CommandError(
+                f"no configured key opens the devices {', '.join(broken)}: put the key they were sealed with back into "
+                "ZT_FACTOR_KEYS, or reset the factors of their owners"
+            )
+        self.stderr.write("Every authenticator key is under the first key now: take the others out of ZT_FACTOR_KEYS.")
 
     @transaction.atomic
     def _rotate(self, pk: int) -> bool:

@@ -1,0 +1,56 @@
+"""Secrets at rest: whoever changes, moves or re-keys them gets nothing."""
+
+import secrets
+
+import pytest
+from pytest_django import Settings
+
+from accounts.authenticators.sealing import SealError, is_current, seal, unseal
+
+OLD, NEW = secrets.token_bytes(32), secrets.token_bytes(32)
+
+
+@pytest.fixture(autouse=True)
+def one_key(settings: Settings) -> None:
+    settings.ZT_FACTOR_KEYS = [OLD]
+
+
+def test_opens_for_its_owner_alone() -> None:
+    sealed = seal(b"secret", owner="totp:1")
+    assert unseal(sealed, owner="totp:1") == b"secret"
+    for owner in ("totp:2", "totp:11", "webauthn:1", ""):
+        with pytest.raises(SealError, match="the secret was changed or belongs to another owner"):
+            unseal(sealed, owner=owner)
+
+
+def test_no_flipped_bit_is_opened() -> None:
+    sealed = seal(b"a key of twenty bytes", owner="totp:1")
+    for position in range(len(sealed) * 8):
+        changed = bytearray(sealed)
+        changed[position // 8] ^= 1 << position % 8
+        with pytest.raises(SealError):
+            unseal(bytes(changed), owner="totp:1")
+    assert unseal(sealed, owner="totp:1") == b"a key of twenty bytes"
+
+
+@pytest.mark.parametrize("length", [0, 1, 5, 16, 17, 30])
+def test_what_is_cut_off_is_not_opened(length: int) -> None:
+    with pytest.raises(SealError):
+        unseal(seal(b"secret", owner="totp:1")[:length], owner="totp:1")
+
+
+def test_same_secret_is_never_sealed_to_the_same_bytes() -> None:
+    assert len({seal(b"secret", owner="totp:1") for _ in range(100)}) == 100
+
+
+def test_rotation_reads_old_keys_and_writes_the_first(settings: Settings) -> None:
+    sealed = seal(b"secret", owner="totp:1")
+    assert is_current(sealed)
+    settings.ZT_FACTOR_KEYS = [NEW, OLD]
+    assert not is_current(sealed)
+    assert unseal(sealed, owner="totp:1") == b"secret"
+    again = seal(b"secret", owner="totp:1")
+    settings.ZT_FACTOR_KEYS = [NEW]
+    assert unseal(again, owner="totp:1") == b"secret"
+    with pytest.raises(SealError, match="no key of ZT_FACTOR_KEYS opens this secret"):
+        unseal(sealed, owner="totp:1")
