@@ -74,7 +74,7 @@ def outcome(client: Client, method: str, path: str) -> str:
     alone = Client(HTTP_ACCEPT="text/html", raise_request_exception=True)
     alone.cookies = client.cookies.copy()
     with transaction.atomic():
-        answer = alone.generic(method, path)
+        answer = alone.generic(method, path, content_type="application/x-www-form-urlencoded")
         transaction.set_rollback(True)
     target = answer.headers.get("Location", "").partition("?")[0]
     return f"{answer.status_code}{f'→{target}' if target else ''}"
