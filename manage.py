@@ -13,7 +13,7 @@ def settings_module() -> str:
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings_module())
     try:
-        from django.core.management import execute_from_command_line  # Django may be missing: say what to do
+        from django.core.management import execute_from_command_line  # noqa: PLC0415 (Django may be missing: say what to do)
     except ImportError as error:
         sys.exit(f"{error}: run `./zt setup` first, then `.venv/bin/python manage.py …`")
     execute_from_command_line(sys.argv)

@@ -20,15 +20,17 @@ from segments.policy.model import (
 )
 
 # Refusals that a person with a grant can mend or wait for: such a resource is shown, with what it needs.
-WITHIN_REACH: Final = frozenset({
-    Reason.STRONGER_FACTOR_REQUIRED,
-    Reason.REAUTHENTICATION_REQUIRED,
-    Reason.OUTSIDE_SEGMENT_NETWORK,
-    Reason.OUTSIDE_SEGMENT_HOURS,
-    Reason.OUTSIDE_GRANT_NETWORK,
-    Reason.OUTSIDE_GRANT_HOURS,
-    Reason.GRANT_NOT_YET_VALID,
-})
+WITHIN_REACH: Final = frozenset(
+    {
+        Reason.STRONGER_FACTOR_REQUIRED,
+        Reason.REAUTHENTICATION_REQUIRED,
+        Reason.OUTSIDE_SEGMENT_NETWORK,
+        Reason.OUTSIDE_SEGMENT_HOURS,
+        Reason.OUTSIDE_GRANT_NETWORK,
+        Reason.OUTSIDE_GRANT_HOURS,
+        Reason.GRANT_NOT_YET_VALID,
+    }
+)
 METHODS: Final = {"read": "GET", "write": "POST"}
 
 
@@ -47,7 +49,9 @@ class Reach:
 
     @property
     def actions(self) -> tuple[str, ...]:
-        return tuple(action for action, found in self.decisions.items() if found.allowed or found.reason in WITHIN_REACH)
+        return tuple(
+            action for action, found in self.decisions.items() if found.allowed or found.reason in WITHIN_REACH
+        )
 
 
 def within_reach(policy: Policy, subject: Subject, context: Context) -> dict[str, list[Reach]]:

@@ -30,7 +30,11 @@ class Ruling:
 
 
 def decide(
-    find_subject: Callable[[], Subject | None], target: ViewTarget | WebTarget, context: Context, *, action: str | None = None
+    find_subject: Callable[[], Subject | None],
+    target: ViewTarget | WebTarget,
+    context: Context,
+    *,
+    action: str | None = None,
 ) -> Ruling:
     """Decide one request on what is true now, record it, and only then answer.
 
@@ -74,7 +78,9 @@ def _record(ruling: Ruling, policy_version: int) -> None:
             "policy_version": policy_version,
             "target": _target_data(ruling.target),
             "address": str(ruling.context.address) if ruling.context.address else None,
-            "verifications": [[item.factor.value, item.at.isoformat()] for item in subject.verifications] if subject else [],
+            "verifications": [[item.factor.value, item.at.isoformat()] for item in subject.verifications]
+            if subject
+            else [],
             "roles": sorted(subject.roles) if subject else [],
         },
     )

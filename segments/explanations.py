@@ -1,4 +1,4 @@
-"""A reason in people's words: what stands in the way, and what helps. The code itself is for copying, not for reading."""
+"""A reason in people's words: what stands in the way, and what helps. The code itself is there to be copied."""
 
 from typing import Final, NamedTuple
 
@@ -43,12 +43,15 @@ WORDS: Final[dict[Reason, Words]] = {
     Reason.NOT_GRANTED: Words(_("None of your roles opens %(segment)s."), OWNERS),
     Reason.ACTION_NOT_GRANTED: Words(_("Your access to %(segment)s does not include this action."), OWNERS),
     Reason.OUTSIDE_GRANT_NETWORK: Words(
-        _("Your access to %(segment)s does not hold from this network."), _("Connect from a network it names, or ask its owners.")
+        _("Your access to %(segment)s does not hold from this network."),
+        _("Connect from a network it names, or ask its owners."),
     ),
     Reason.OUTSIDE_GRANT_HOURS: Words(
         _("Your access to %(segment)s does not hold at this hour."), _("Come back within its hours, or ask its owners.")
     ),
-    Reason.GRANT_NOT_YET_VALID: Words(_("Your access to %(segment)s has not begun yet."), _("Your access page says when it begins.")),
+    Reason.GRANT_NOT_YET_VALID: Words(
+        _("Your access to %(segment)s has not begun yet."), _("Your access page says when it begins.")
+    ),
     Reason.GRANT_EXPIRED: Words(_("Your access to %(segment)s has expired."), OWNERS),
     Reason.OUTSIDE_SEGMENT_NETWORK: Words(
         _("%(segment)s does not open to this network."), _("Connect from a network that it names.")
@@ -61,7 +64,8 @@ WORDS: Final[dict[Reason, Words]] = {
         _("%(segment)s asks for a fresh second factor."), _("Verify again, and you come back here.")
     ),
     Reason.POLICY_ERROR: Words(
-        _("The decision could not be taken, so the answer is no."), _("Try again in a moment; if it stays, quote the reference.")
+        _("The decision could not be taken, so the answer is no."),
+        _("Try again in a moment; if it stays, quote the reference."),
     ),
 }
 

@@ -1,5 +1,6 @@
 """The stored policy: segments, their resources and grants, flows between them, and the guardrails kept with them."""
 
+from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
@@ -42,16 +43,25 @@ class Segment(models.Model):
     description = models.TextField(_("description"), blank=True)
     sensitivity = models.CharField(_("sensitivity"), max_length=8, choices=Sensitivity, default=Sensitivity.MODERATE)
     state = models.CharField(
-        _("state"), max_length=11, choices=State, default=State.ENFORCED, help_text=_("Quarantined: nobody enters, at once.")
+        _("state"),
+        max_length=11,
+        choices=State,
+        default=State.ENFORCED,
+        help_text=_("Quarantined: nobody enters, at once."),
     )
     assurance = models.CharField(_("assurance"), max_length=18, choices=Assurance, default=Assurance.MFA)
     reauth_after = models.DurationField(
-        _("verify again after"), null=True, blank=True, help_text=_("Greatest age of the last second factor, such as 00:15:00.")
+        _("verify again after"),
+        null=True,
+        blank=True,
+        help_text=_("Greatest age of the last second factor, such as 00:15:00."),
     )
     allow_service_accounts = models.BooleanField(_("allow service accounts"), default=False)
     networks = models.JSONField(_("networks"), default=list, blank=True, validators=[validation.validate_networks])
     hours = models.JSONField(_("hours"), null=True, blank=True, validators=[validation.validate_hours])
-    owners = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="owned_segments", verbose_name=_("owners"))
+    owners = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="owned_segments", verbose_name=_("owners")
+    )
     built_in = models.BooleanField(_("built in"), default=False, editable=False)
 
     class Meta:
@@ -60,7 +70,7 @@ class Segment(models.Model):
         ordering = ("slug",)
         constraints = [
             models.CheckConstraint(
-                condition=Q(reauth_after__isnull=True) | Q(reauth_after__gt=timezone.timedelta(0)),
+                condition=Q(reauth_after__isnull=True) | Q(reauth_after__gt=timedelta()),
                 name="segment_reauth_after_is_positive",
                 violation_error_message=_("“Verify again after” must be longer than zero."),
             ),
@@ -84,16 +94,28 @@ class Resource(models.Model):
     segment = models.ForeignKey(Segment, models.CASCADE, related_name="resources", verbose_name=_("segment"))
     kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.WEB)
     name = models.CharField(
-        _("name"), max_length=150, unique=True, blank=True, validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_.:*/-]*$")],
+        _("name"),
+        max_length=150,
+        unique=True,
+        blank=True,
+        validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_.:*/-]*$")],
         help_text=_("Left empty, a view is named after itself."),
     )
-    view = models.CharField(_("view"), max_length=150, blank=True, help_text=_("payroll:run, or payroll:* for a whole namespace."))
-    host = models.CharField(_("host"), max_length=253, blank=True, help_text=_("ledger.example.test, or *.example.test for one label."))
-    path = models.CharField(_("path"), max_length=1024, blank=True, help_text=_("A prefix that ends at a slash: / or /books."))
+    view = models.CharField(
+        _("view"), max_length=150, blank=True, help_text=_("payroll:run, or payroll:* for a whole namespace.")
+    )
+    host = models.CharField(
+        _("host"), max_length=253, blank=True, help_text=_("ledger.example.test, or *.example.test for one label.")
+    )
+    path = models.CharField(
+        _("path"), max_length=1024, blank=True, help_text=_("A prefix that ends at a slash: / or /books.")
+    )
     methods = models.JSONField(_("methods"), null=True, blank=True, validators=[validation.validate_methods])
     upstream = models.URLField(_("upstream"), blank=True, help_text=_("Where the gateway sends allowed requests."))
     case_insensitive = models.BooleanField(_("case-insensitive"), default=False)
-    anonymous = models.BooleanField(_("anonymous"), default=False, help_text=_("Everybody may call it, without signing in."))
+    anonymous = models.BooleanField(
+        _("anonymous"), default=False, help_text=_("Everybody may call it, without signing in.")
+    )
     cidrs = models.JSONField(_("addresses"), default=list, blank=True, validators=[validation.validate_networks])
     namespace = models.CharField(_("namespace"), max_length=63, blank=True)
     labels = models.JSONField(_("labels"), default=dict, blank=True, validators=[validation.validate_labels])
@@ -111,7 +133,9 @@ class Resource(models.Model):
                 violation_error_message=_("A view needs a view name, a web application a host and a path."),
             ),
             models.UniqueConstraint(
-                fields=["view"], condition=Q(kind="view"), name="resource_view_once",
+                fields=["view"],
+                condition=Q(kind="view"),
+                name="resource_view_once",
                 violation_error_message=_("This view already belongs to a segment."),
             ),
         ]
@@ -134,13 +158,21 @@ class Resource(models.Model):
             return ViewResource(id=self.name, segment=self.segment.slug, view=self.view, anonymous=self.anonymous)
         if self.kind == self.Kind.WORKLOAD:
             return WorkloadResource(
-                id=self.name, segment=self.segment.slug, cidrs=tuple(self.cidrs), namespace=self.namespace,
+                id=self.name,
+                segment=self.segment.slug,
+                cidrs=tuple(self.cidrs),
+                namespace=self.namespace,
                 labels=tuple(sorted(self.labels.items())),
             )
         return WebResource(
-            id=self.name, segment=self.segment.slug, host=self.host, path=self.path,
+            id=self.name,
+            segment=self.segment.slug,
+            host=self.host,
+            path=self.path,
             methods=None if self.methods is None else frozenset(self.methods),
-            anonymous=self.anonymous, case_insensitive=self.case_insensitive, upstream=self.upstream,
+            anonymous=self.anonymous,
+            case_insensitive=self.case_insensitive,
+            upstream=self.upstream,
         )
 
     def _check_value(self) -> None:
@@ -156,7 +188,10 @@ class Resource(models.Model):
         for other in Resource.objects.filter(kind=self.Kind.WEB, host=self.host, path=self.path).exclude(pk=self.pk):
             if self.methods is None or other.methods is None or set(self.methods) & set(other.methods):
                 raise ValidationError(
-                    _("%(host)s%(path)s is already the resource “%(other)s” of segment “%(segment)s”: change the path or the methods."),
+                    _(
+                        "%(host)s%(path)s is already the resource “%(other)s” of segment “%(segment)s”: "
+                        "change the path or the methods."
+                    ),
                     code="overlap",
                     params={"host": self.host, "path": self.path, "other": other.name, "segment": other.segment.slug},
                 )
@@ -178,7 +213,12 @@ class Grant(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="grants", verbose_name=_("user")
     )
     service_account = models.ForeignKey(
-        "accounts.ServiceAccount", models.CASCADE, null=True, blank=True, related_name="grants", verbose_name=_("service account")
+        "accounts.ServiceAccount",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="grants",
+        verbose_name=_("service account"),
     )
     actions = models.JSONField(_("actions"), default=default_actions, validators=[validation.validate_actions])
     networks = models.JSONField(_("networks"), default=list, blank=True, validators=[validation.validate_networks])
@@ -187,7 +227,12 @@ class Grant(models.Model):
     expires_at = models.DateTimeField(_("until"), null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=250, blank=True)
     granted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False,
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        editable=False,
         verbose_name=_("granted by"),
     )
     granted_at = models.DateTimeField(_("granted"), default=timezone.now, editable=False)
@@ -237,7 +282,8 @@ class Flow(models.Model):
         ordering = ("source", "target")
         constraints = [
             models.UniqueConstraint(
-                fields=["source", "target"], name="flow_once_a_pair",
+                fields=["source", "target"],
+                name="flow_once_a_pair",
                 violation_error_message=_("There is already a flow between these segments: add the ports to it."),
             )
         ]

@@ -17,7 +17,18 @@ from segments.access import Reach
 from segments.administrator import Ruling
 from segments.explanations import words
 from segments.models import Segment as SegmentRow
-from segments.policy.model import Assurance, Context, Factor, Hours, Policy, Reason, Segment, Subject, ViewResource, WebResource
+from segments.policy.model import (
+    Assurance,
+    Context,
+    Factor,
+    Hours,
+    Policy,
+    Reason,
+    Segment,
+    Subject,
+    ViewResource,
+    WebResource,
+)
 
 DAY_NAMES: Final = tuple(map(gettext_lazy, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")))
 FACTOR_NAMES: Final = {
@@ -71,7 +82,8 @@ class Asked:
     def by(cls, ruling: Ruling) -> "Asked":
         assert ruling.subject is not None  # the portal is open to the signed-in only
         held = _held_roles(ruling.subject, ruling.context.at)
-        ends, names = ({slug: row[column] for slug, *row in held} for column in (0, 1))
+        ends = {slug: end for slug, end, _name in held}
+        names = {slug: name for slug, _end, name in held}
         return cls(snapshot.current(), ruling.subject, ruling.context, ends, names)
 
 
@@ -164,7 +176,11 @@ def _access_words(asked: Asked, reach: Reach) -> str:
     """Such as: Read and write, as Accountant. Says why not where it is not open now."""
     roles = sorted({asked.role_names[grant.role] for grant in reach.grants if grant.role in asked.role_names})
     actions = ACTION_NAMES.get(reach.actions, "")
-    named = _("%(actions)s, as %(roles)s") % {"actions": actions, "roles": get_text_list(roles, _("or"))} if roles else str(actions)
+    named = (
+        _("%(actions)s, as %(roles)s") % {"actions": actions, "roles": get_text_list(roles, _("or"))}
+        if roles
+        else str(actions)
+    )
     if reach.nearest.allowed:
         return named
     segment = asked.policy.segment(reach.resource.segment)

@@ -21,7 +21,9 @@ def create_built_in_segments(using: str, **kwargs: Any) -> None:
     version.install(connections[using])
     PolicyVersion.objects.using(using).get_or_create(pk=1)
     for slug, name, role_slug, views in BUILT_IN:
-        segment, created = Segment.objects.using(using).get_or_create(slug=slug, defaults={"name": name, "built_in": True})
+        segment, created = Segment.objects.using(using).get_or_create(
+            slug=slug, defaults={"name": name, "built_in": True}
+        )
         if not created:
             continue  # what staff changed since stays
         for view in views:

@@ -1,6 +1,5 @@
-"""Rows in, values out: the stored policy as an immutable `Policy`, and people as `Subject`s. Nothing is parsed past here."""
+"""Rows in, values out: the stored policy as a `Policy`, people as `Subject`s. Nothing is parsed past here."""
 
-from collections import defaultdict
 from datetime import datetime, time, timedelta
 from ipaddress import ip_network
 from typing import Any, Final
@@ -13,7 +12,18 @@ from segments.models import Grant as GrantRow
 from segments.models import Resource as ResourceRow
 from segments.models import Segment as SegmentRow
 from segments.policy.model import (
-    Assurance, Factor, Grant, Hours, Policy, Segment, Sensitivity, Subject, SubjectKind, Verification, ViewResource,
+    Assurance,
+    Factor,
+    Grant,
+    Hours,
+    Policy,
+    Resource,
+    Segment,
+    Sensitivity,
+    Subject,
+    SubjectKind,
+    Verification,
+    ViewResource,
 )
 from segments.validation import DAYS
 
@@ -45,11 +55,16 @@ def current() -> Policy:
 def build(number: int = 0) -> Policy:
     """The rows as they are in this transaction, as a policy with version `number`. Not cached."""
     segments = tuple(segment_value(row) for row in SegmentRow.objects.prefetch_related("owners"))
-    resources = [row.value() for row in ResourceRow.objects.select_related("segment")]
-    pages = [ViewResource(id=page_of(segment.slug), segment=segment.slug, view=page_of(segment.slug)) for segment in segments]
+    resources: list[Resource] = [row.value() for row in ResourceRow.objects.select_related("segment")]
+    pages = [
+        ViewResource(id=page_of(segment.slug), segment=segment.slug, view=page_of(segment.slug)) for segment in segments
+    ]
     grants = GrantRow.objects.select_related("segment", "role", "user", "service_account")
     return Policy(
-        version=number, segments=segments, resources=tuple(resources + pages), grants=tuple(grant_value(row) for row in grants)
+        version=number,
+        segments=segments,
+        resources=(*resources, *pages),
+        grants=tuple(grant_value(row) for row in grants),
     )
 
 
@@ -123,19 +138,13 @@ def subject_of(
     )
 
 
-def supposed_subject(holder: User | ServiceAccount, at: datetime, factor: str, age: timedelta = timedelta(0)) -> Subject:
-    """A subject for a question: `factor` is none (enrolled, not verified), totp, webauthn or recovery, verified `age` ago."""
+def supposed_subject(
+    holder: User | ServiceAccount, at: datetime, factor: str, age: timedelta = timedelta(0)
+) -> Subject:
+    """A subject for a question; `factor` is none (enrolled, not verified), totp, webauthn or recovery, `age` ago."""
     verifications = () if factor == "none" else (Verification(Factor(factor), at - age),)
     return subject_of(holder, at, verifications=verifications)
 
 
 def _clock(text: str) -> time:
     return time.max if text == "24:00" else time.fromisoformat(text)
-
-
-def by_segment(policy: Policy) -> dict[str, list[Any]]:
-    """The policy's resources, grouped by segment."""
-    grouped: dict[str, list[Any]] = defaultdict(list)
-    for resource in policy.resources:
-        grouped[resource.segment].append(resource)
-    return grouped

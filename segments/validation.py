@@ -49,7 +49,9 @@ def validate_hours(value: Any) -> None:
             raise refuse(_("“%(value)s” is not a time of day: write it as 07:00."), value=value[name])
     if value["from"] >= value["to"]:
         raise refuse(
-            _("The hours end (%(to)s) before they start (%(start)s): for a night, use two grants."), to=value["to"], start=value["from"]
+            _("The hours end (%(to)s) before they start (%(start)s): for a night, use two grants."),
+            to=value["to"],
+            start=value["from"],
         )
     validate_time_zone(value["tz"])
 
@@ -66,7 +68,9 @@ def validate_time_zone(value: Any) -> None:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise refuse(_("“%(value)s” is not a time zone: use an IANA name such as Europe/Berlin."), value=value) from None
+        raise refuse(
+            _("“%(value)s” is not a time zone: use an IANA name such as Europe/Berlin."), value=value
+        ) from None
 
 
 def validate_actions(value: Any) -> None:
@@ -103,7 +107,9 @@ def validate_ports(value: Any) -> None:
 
 def validate_labels(value: Any) -> None:
     """A flat mapping of Kubernetes labels."""
-    if not isinstance(value, dict) or not all(isinstance(part, str) and part for item in value.items() for part in item):
+    if not isinstance(value, dict) or not all(
+        isinstance(part, str) and part for item in value.items() for part in item
+    ):
         raise refuse(_("Labels are pairs of text, such as app: db."))
 
 
@@ -112,7 +118,9 @@ def host_in_a_form(value: str) -> str:
     text = value.strip().rstrip(".") if value.endswith(".") else value.strip()
     prefix, name = ("*.", text[2:]) if text.startswith("*.") else ("", text)
     try:
-        return prefix + (name.lower() if name.isascii() else idna.encode(name, uts46=True, std3_rules=True).decode().lower())
+        return prefix + (
+            name.lower() if name.isascii() else idna.encode(name, uts46=True, std3_rules=True).decode().lower()
+        )
     except idna.IDNAError as error:
         raise refuse(_("“%(value)s” is not a host name: %(why)s."), value=value, why=error) from None
 

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-VERSION_TABLE: Final = "segments_policyversion"
 WATCHED: Final[dict[str, str]] = {  # table -> what of an UPDATE counts ("" for everything)
     "segments_segment": "",
     "segments_segment_owners": "",
@@ -21,10 +20,10 @@ WATCHED: Final[dict[str, str]] = {  # table -> what of an UPDATE counts ("" for 
     "accounts_serviceaccount": "name",
 }
 
-POSTGRESQL_FUNCTION: Final = f"""
+POSTGRESQL_FUNCTION: Final = """
 CREATE OR REPLACE FUNCTION segments_move_policy_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE {VERSION_TABLE} SET version = version + 1, nonce = replace(gen_random_uuid()::text, '-', '');
+  UPDATE segments_policyversion SET version = version + 1, nonce = replace(gen_random_uuid()::text, '-', '');
   RETURN NULL;
 END $$;
 """
@@ -40,7 +39,7 @@ class Version(NamedTuple):
 def read(using: str = "default") -> Version:
     """The version as committed (or as changed in the open transaction). Raises LookupError where none is stored."""
     with connections[using].cursor() as cursor:
-        cursor.execute(f"SELECT version, nonce FROM {VERSION_TABLE} WHERE id = 1")  # noqa: S608 (a constant)
+        cursor.execute("SELECT version, nonce FROM segments_policyversion WHERE id = 1")
         row = cursor.fetchone()
     if row is None:
         raise LookupError("no policy version is stored: run `manage.py migrate`")
@@ -56,7 +55,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
 
 
 def _sqlite() -> list[str]:
-    moved = f"UPDATE {VERSION_TABLE} SET version = version + 1, nonce = lower(hex(randomblob(16)));"
+    moved = "UPDATE segments_policyversion SET version = version + 1, nonce = lower(hex(randomblob(16)));"
     return [
         f"CREATE TRIGGER IF NOT EXISTS {table}_{name}_moves_policy AFTER {event} ON {table} "
         f"{f'WHEN OLD.{column} IS NOT NEW.{column}' if column else ''} BEGIN {moved} END"

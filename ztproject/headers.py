@@ -26,7 +26,9 @@ PERMISSIONS_POLICY: Final = (
     "publickey-credentials-get=(self), publickey-credentials-create=(self)"
 )
 HEADERS: Final[dict[str, str]] = {
-    "Content-Security-Policy": "; ".join(f"{name} {' '.join(values)}" for name, values in CONTENT_SECURITY_POLICY.items()),
+    "Content-Security-Policy": "; ".join(
+        f"{name} {' '.join(values)}" for name, values in CONTENT_SECURITY_POLICY.items()
+    ),
     "Permissions-Policy": PERMISSIONS_POLICY,
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",

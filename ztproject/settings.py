@@ -65,9 +65,13 @@ def networks(name: str) -> list[Any]:
         try:
             network = ip_network(text.strip())
         except ValueError as error:
-            raise ImproperlyConfigured(f"{name} has `{text}`: expected a CIDR such as 10.0.0.10/32 ({error}).") from None
+            raise ImproperlyConfigured(
+                f"{name} has `{text}`: expected a CIDR such as 10.0.0.10/32 ({error})."
+            ) from None
         if network.prefixlen == 0:
-            raise ImproperlyConfigured(f"{name} has `{text}`: that trusts everybody. Name the addresses of your proxies.")
+            raise ImproperlyConfigured(
+                f"{name} has `{text}`: that trusts everybody. Name the addresses of your proxies."
+            )
         found.append(network)
     return found
 

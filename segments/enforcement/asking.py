@@ -2,16 +2,15 @@
 
 from datetime import datetime
 
-from django.http import HttpRequest
 from django_otp import user_has_device
 
 from accounts.models import User
-from accounts.sessions import verifications
+from accounts.sessions import SessionRequest, verifications
 from segments import snapshot
 from segments.policy.model import Factor, Subject, Verification
 
 
-def subject_asking(request: HttpRequest, at: datetime) -> Subject | None:
+def subject_asking(request: SessionRequest, at: datetime) -> Subject | None:
     """The person whose session this request carries, or None. An ended session is somebody whose session is over."""
     session = request.session
     if request.user.is_authenticated:
@@ -22,7 +21,7 @@ def subject_asking(request: HttpRequest, at: datetime) -> Subject | None:
     return snapshot.subject_of(user, at, session_active=False)
 
 
-def _signed_in(request: HttpRequest, user: User, at: datetime) -> Subject:
+def _signed_in(request: SessionRequest, user: User, at: datetime) -> Subject:
     verified = tuple(Verification(Factor(factor), moment) for factor, moment in verifications(request))
     enrolled = bool(verified) or user_has_device(user)
     return snapshot.subject_of(user, at, verifications=verified, enrolled=enrolled)

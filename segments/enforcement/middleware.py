@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from accounts.addresses import client_address
-from accounts.models import User
+from accounts.sessions import PersonRequest, SessionRequest
 from segments import administrator
 from segments.administrator import Ruling
 from segments.enforcement.asking import subject_asking
@@ -20,10 +20,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 MARK: Final = "segment_kwarg"
 
 
-class DecidedRequest(HttpRequest):
+class DecidedRequest(PersonRequest):
     """A request that was let in: it carries the ruling that says why."""
 
-    user: User
     ruling: Ruling
 
 
@@ -47,10 +46,12 @@ class EnforcementMiddleware:
         return self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, request: SessionRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
         if not hasattr(request, "user") or not hasattr(request.user, "is_verified"):
-            raise ImproperlyConfigured("EnforcementMiddleware must come after AuthenticationMiddleware and OTPMiddleware in MIDDLEWARE")
+            raise ImproperlyConfigured(
+                "EnforcementMiddleware must come after AuthenticationMiddleware and OTPMiddleware in MIDDLEWARE"
+            )
         if not getattr(view, "login_required", True):
             return None
         context = Context(at=timezone.now(), address=client_address(request))

@@ -69,7 +69,9 @@ def _page(request: HttpRequest, ruling: Ruling) -> HttpResponse:
     decision = ruling.decision
     if decision.reason is Reason.POLICY_ERROR:
         return _failure_page(ruling)
-    segment = Segment.objects.filter(slug=decision.segment).prefetch_related("owners").first() if decision.segment else None
+    segment = (
+        Segment.objects.filter(slug=decision.segment).prefetch_related("owners").first() if decision.segment else None
+    )
     found = words(decision.reason, str(segment or ""))
     context = {
         "asked": _asked(request, ruling),

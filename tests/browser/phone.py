@@ -1,4 +1,4 @@
-"""A phone beside the browser: reads the QR code from the pixels of a screenshot, and makes codes in a program of its own."""
+"""A phone beside the browser: reads the QR code from pixels, and makes codes in a program of its own."""
 
 import subprocess
 import time

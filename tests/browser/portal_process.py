@@ -36,7 +36,12 @@ class PortalProcess:
     def manage(self, *arguments: str, stdin: str = "") -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=self.environment, input=stdin, capture_output=True, text=True, check=False,
+            cwd=ROOT,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -69,7 +69,7 @@ def level(module: str) -> int:
 
 
 def is_ours(module: str) -> bool:
-    return module.split(".")[0] in ROOMS
+    return module.partition(".")[0] in ROOMS
 
 
 MODULES = dict(modules())
@@ -91,20 +91,22 @@ def _in_ready(path: Path) -> bool:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_accounts_and_audit_know_nothing_of_segments(module: str) -> None:
-    closed = {"accounts": {"segments"}, "audit": {"segments", "accounts"}}.get(module.split(".")[0], set())
-    assert [found for _, found in imported(MODULES[module]) if found.split(".")[0] in closed] == []
+    closed = {"accounts": {"segments"}, "audit": {"segments", "accounts"}}.get(module.partition(".")[0], set())
+    assert [found for _, found in imported(MODULES[module]) if found.partition(".")[0] in closed] == []
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith(PURE)])
 def test_pure_packages_use_the_standard_library_only(module: str) -> None:
-    roots = {found.split(".")[0] for _, found in imported(MODULES[module])}
+    roots = {found.partition(".")[0] for _, found in imported(MODULES[module])}
     assert roots & OUTSIDE_OF_PURE == set()
     assert [found for _, found in imported(MODULES[module]) if is_ours(found) and not found.startswith(PURE)] == []
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_underscore_names_stay_at_home(module: str) -> None:
-    borrowed = [found for _, found in imported(MODULES[module]) if is_ours(found) and found.split(".")[-1].startswith("_")]
+    borrowed = [
+        found for _, found in imported(MODULES[module]) if is_ours(found) and found.rpartition(".")[2].startswith("_")
+    ]
     assert borrowed == []
 
 

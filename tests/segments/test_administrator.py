@@ -1,12 +1,12 @@
 """Decisions are recorded before they are answered, and anything that fails is a refusal."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address
 
 import pytest
 from django.db import connection
-from django.utils import timezone
 
+from accounts.models import User
 from audit.models import Entry
 from segments import administrator, snapshot
 from segments.models import Segment
@@ -16,7 +16,7 @@ from tests.segments import rows
 
 pytestmark = pytest.mark.django_db
 
-AT = timezone.make_aware(datetime(2026, 11, 23, 10, 0))
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 HERE = Context(at=AT, address=ip_address("10.1.2.3"))
 LEDGER = WebTarget("ledger.example.test", "/books?token=secret", "GET")
 
@@ -29,7 +29,7 @@ def finance() -> Segment:
     return segment
 
 
-def verified(person: object) -> Subject:
+def verified(person: User) -> Subject:
     return snapshot.subject_of(person, AT, verifications=(Verification(Factor.TOTP, AT),))
 
 

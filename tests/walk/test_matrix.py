@@ -39,16 +39,28 @@ def _addresses(patterns: list[URLPattern | URLResolver], path: str, names: str) 
     for pattern in patterns:
         route = path + str(pattern.pattern).removeprefix("^").removesuffix("$").removesuffix("\\Z")
         if isinstance(pattern, URLResolver):
-            yield from _addresses(pattern.url_patterns, route, f"{names}{pattern.namespace}:" if pattern.namespace else names)
+            yield from _addresses(
+                pattern.url_patterns, route, f"{names}{pattern.namespace}:" if pattern.namespace else names
+            )
         else:
-            yield f"{names}{pattern.name or 'unnamed'}", ARGUMENT.sub(lambda found: sample(found[1] or found[2], route), route)
+            yield (
+                f"{names}{pattern.name or 'unnamed'}",
+                ARGUMENT.sub(lambda found, route=route: sample(found[1] or found[2], route), route),
+            )
 
 
 def sample(argument: str, route: str) -> str:
     """A value for a URL argument. Objects of the admin: the first row of the model in the route."""
     if argument in {"object_id", "pk", "id"} and (found := re.match(r"/admin/(\w+)/(\w+)/", route)):
         return str(apps.get_model(found[1], found[2])._default_manager.values_list("pk", flat=True).first())
-    known = {"slug": "finance", "pk": "1", "key_hash": "0" * 64, "app_label": "segments", "url": "nothing", "content_type_id": "1"}
+    known = {
+        "slug": "finance",
+        "pk": "1",
+        "key_hash": "0" * 64,
+        "app_label": "segments",
+        "url": "nothing",
+        "content_type_id": "1",
+    }
     return known.get(argument, "1")
 
 
@@ -58,7 +70,9 @@ def cast() -> dict[str, Client]:
     rows.web(finance, "ledger.example.test")
     rows.grant(finance, factories.role("accountant"))
     Flow.objects.create(source=finance, target=finance, ports=["tcp/5432"])
-    Guardrail.objects.create(name="finance stays closed", expect="deny", question={"any_user": True, "segment": "finance"})
+    Guardrail.objects.create(
+        name="finance stays closed", expect="deny", question={"any_user": True, "segment": "finance"}
+    )
     Group.objects.get_or_create(name="Auditors")
     ledger.record(kind="sign_out")
     clients = {kind: Client() for kind in KINDS}
@@ -85,7 +99,9 @@ def row(client: Client, path: str) -> str:
     groups: dict[str, list[str]] = {}
     for method in METHODS:
         groups.setdefault(outcome(client, method, path), []).append(method)
-    return "  ".join(f"{found} {'*' if len(methods) == len(METHODS) else ','.join(methods)}" for found, methods in groups.items())
+    return "  ".join(
+        f"{found} {'*' if len(methods) == len(METHODS) else ','.join(methods)}" for found, methods in groups.items()
+    )
 
 
 def stable(path: str) -> str:
@@ -100,7 +116,9 @@ def test_every_address_answers_everybody_as_agreed(cast: dict[str, Client]) -> N
         found = {kind: stable(row(cast[kind], path)) for kind in KINDS}
         lines += [f"    {kind:15}{outcomes}" for kind, outcomes in found.items()]
         if not ANONYMOUS.search(name):
-            assert not re.search(r"\b2\d\d\b", found["nobody"] + found["password only"]), f"{name} is open to the unverified"
+            assert not re.search(r"\b2\d\d\b", found["nobody"] + found["password only"]), (
+                f"{name} is open to the unverified"
+            )
         if name.startswith("admin:") and not ANONYMOUS.search(name):
             assert not re.search(r"\b2\d\d\b", found["user"]), f"{name} is open to somebody who is not staff"
         assert "500" not in str(found), f"{name} fails"

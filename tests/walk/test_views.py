@@ -157,7 +157,13 @@ class TestWhatARefusedRequestGets:
         page = client.get(PAGE, **BROWSER).content.decode()
         entry = Entry.objects.filter(kind="decision").first()
         assert entry is not None
-        for text in ("GET /segments/finance/", "None of your roles opens Finance.", "Carol", "not_granted", entry.reference):
+        for text in (
+            "GET /segments/finance/",
+            "None of your roles opens Finance.",
+            "Carol",
+            "not_granted",
+            entry.reference,
+        ):
             assert text in page
 
     def test_names_are_escaped(self, client: Client, alice: User) -> None:
@@ -179,7 +185,9 @@ class TestEveryAnswer:
         assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
         assert answer["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
 
-    def test_a_failed_decision_is_a_refusal_and_not_an_error(self, client: Client, alice: User, finance: Segment) -> None:
+    def test_a_failed_decision_is_a_refusal_and_not_an_error(
+        self, client: Client, alice: User, finance: Segment
+    ) -> None:
         finance.grants.update(networks=["nonsense"])
         answer = client.get(PAGE, **BROWSER)
         assert answer.status_code == 403
