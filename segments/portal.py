@@ -1,7 +1,7 @@
 """The portal in people's words: segments, resources, requirements and ends, from what the engine says."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -127,7 +127,8 @@ def requirements(segment: Segment) -> list[tuple[str, str]]:
 def hours_words(hours: Hours) -> str:
     """Such as: Mon, Tue 07:00–19:00 (Europe/Berlin)."""
     days = ", ".join(str(DAY_NAMES[day]) for day in sorted(hours.days))
-    return f"{days} {hours.start:%H:%M}–{hours.end:%H:%M} ({hours.zone.key})"
+    end = f"{hours.end:%H:%M}" if hours.end != time(0) else "24:00"
+    return f"{days} {hours.start:%H:%M}–{end} ({hours.zone.key})"
 
 
 def _segment_card(asked: Asked, segment: Segment, reaches: list[Reach]) -> SegmentCard:

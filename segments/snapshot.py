@@ -147,4 +147,5 @@ def supposed_subject(
 
 
 def _clock(text: str) -> time:
-    return time.max if text == "24:00" else time.fromisoformat(text)
+    """A time of day; 24:00 is midnight, which as the end of a window means the end of that day."""
+    return time(0) if text == "24:00" else time.fromisoformat(text)
