@@ -113,6 +113,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "django.forms",
     "django_otp",
     "audit",
     "accounts",
@@ -147,6 +148,7 @@ TEMPLATES = [
         },
     },
 ]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # fields look as templates/django/forms says
 
 # ---------------------------------------------------------------- who
 AUTH_USER_MODEL = "accounts.User"
@@ -201,6 +203,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # ---------------------------------------------------------------- words and files
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]  # those with a whole translation in ztproject/locale: half a page in German helps nobody
 TIME_ZONE = env.str("ZT_TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
