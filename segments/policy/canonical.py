@@ -4,7 +4,7 @@ import re
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
-from .target import MalformedTarget, action_of, canonical_host, readings
+from .target import MalformedTargetError, action_of, canonical_host, readings
 
 LONGEST_PATH: Final = 1024
 
@@ -51,7 +51,7 @@ def require_method(method: str) -> None:
     """Refuse a method that no request may use."""
     try:
         action_of(method)
-    except MalformedTarget as error:
+    except MalformedTargetError as error:
         raise ValueError(f"method `{method[:40]}` is never allowed: use GET, POST and the like, in capitals") from error
 
 
@@ -68,7 +68,7 @@ def _require_name(host: str, name: str) -> None:
         raise ValueError(f"host `{host[:255]}` has a `*`: only `*.` in front is a wildcard, for exactly one label")
     try:
         canonical = canonical_host(name)
-    except MalformedTarget as error:
+    except MalformedTargetError as error:
         hint = "write the name alone, without scheme and path, international names in A-form (`xn--`)"
         raise ValueError(f"host `{host[:255]}` is not a host name: {hint}") from error
     if canonical != name:
@@ -97,7 +97,7 @@ def require_path(path: str) -> None:
     empty or dot segment, no parameter, query or fragment, nothing that looks like a pattern.
     """
     if not path.startswith("/"):
-        raise ValueError(f"path `{path[:100]}` does not start with `/`: a path is a prefix from the root, such as /finance")
+        raise ValueError(f"path `{path[:100]}` does not start with `/`: write a prefix from the root, such as /finance")
     if len(path) > LONGEST_PATH:
         raise ValueError(f"path `{path[:100]}…` is longer than {LONGEST_PATH} characters: use a shorter prefix")
     if path != "/" and path.endswith("/"):

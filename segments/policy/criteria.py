@@ -1,123 +1,22 @@
-"""What a subject has to meet, as tables in the order of the contract: its standing, the grants, the requirements."""
+"""What a subject has to meet, in the order of the contract: its standing, the grants it holds, the requirements.
 
-from collections.abc import Callable, Mapping
+Each function returns the reason of the first criterion missed, None if all are met.
+"""
+
 from datetime import datetime
-from typing import Final, NamedTuple
+from itertools import chain
+from typing import Final
 
-from .conditions import covers_address, has_begun, has_ended
-from .model import Assurance, Context, Factor, Grant, Reason, Segment, Subject, SubjectKind
-
-Facts = Mapping[str, object]
-
-
-class Criterion(NamedTuple):
-    """One condition, the reason it gives when missed, and the facts that explain it."""
-
-    name: str
-    reason: Reason
-    holds: Callable[[Segment, Subject, Context], bool]
-    facts: Callable[[Segment, Subject, Context], Facts]
-
-
-def _standing(name: str, reason: Reason, holds: Callable[[Subject], bool]) -> Criterion:
-    return Criterion(
-        name,
-        reason,
-        lambda segment, subject, context: holds(subject),
-        lambda segment, subject, context: {"subject": subject.id},
-    )
-
+from .conditions import covers_address
+from .lookup import Opening, Room
+from .model import Assurance, Context, Factor, Narrowing, Reason, Segment, Subject, SubjectKind
 
 # A recovery code is a second factor, but its holder can be talked out of it: it never resists phishing (SP 800-63B).
 _SATISFYING: Final = {
     Assurance.MFA: frozenset(Factor),
     Assurance.PHISHING_RESISTANT: frozenset({Factor.WEBAUTHN}),
 }
-_MFA: Final = Assurance.MFA
-
-
-def _verified_at(segment: Segment, subject: Subject) -> datetime | None:
-    """Return when the subject last verified a factor as strong as the segment asks for; None if it never did."""
-    satisfying = _SATISFYING[segment.assurance]
-    return max((one.at for one in subject.verifications if one.factor in satisfying), default=None)
-
-
-def _is_strong_enough(segment: Segment, subject: Subject, context: Context) -> bool:
-    return segment.assurance is _MFA or _verified_at(segment, subject) is not None
-
-
-def _is_recent_enough(segment: Segment, subject: Subject, context: Context) -> bool:
-    if segment.reauth_after is None:
-        return True
-    verified_at = _verified_at(segment, subject)
-    # Windows exclude their end: an age equal to the limit is too old.
-    return verified_at is not None and context.at - verified_at < segment.reauth_after
-
-
-def _within_networks(segment: Segment, subject: Subject, context: Context) -> bool:
-    return not segment.networks or covers_address(segment.networks, context.address)
-
-
-def _within_hours(segment: Segment, subject: Subject, context: Context) -> bool:
-    return segment.hours is None or segment.hours.covers(context.at)
-
-
-def _network_facts(segment: Segment, subject: Subject, context: Context) -> Facts:
-    return {"networks": tuple(map(str, segment.networks)), "address": str(context.address or "")}
-
-
-def _hours_facts(segment: Segment, subject: Subject, context: Context) -> Facts:
-    return {"hours": segment.hours, "at": context.at}
-
-
-def _assurance_facts(segment: Segment, subject: Subject, context: Context) -> Facts:
-    return {
-        "assurance": str(segment.assurance),
-        "factors": tuple(str(one.factor) for one in subject.verifications),
-    }
-
-
-def _freshness_facts(segment: Segment, subject: Subject, context: Context) -> Facts:
-    return {"reauth_after": segment.reauth_after, "verified_at": _verified_at(segment, subject), "at": context.at}
-
-
-def _service_facts(segment: Segment, subject: Subject, context: Context) -> Facts:
-    return {"subject": subject.id, "allow_service_accounts": segment.allow_service_accounts}
-
-
-_PRESENT: Final = (
-    _standing("subject_active", Reason.SUBJECT_DISABLED, lambda subject: subject.active),
-    _standing("subject_not_quarantined", Reason.SUBJECT_QUARANTINED, lambda subject: not subject.quarantined),
-    _standing("session", Reason.SESSION_ENDED, lambda subject: subject.session_active),
-)
-_PROVEN: Final = (
-    _standing("enrolled", Reason.ENROLMENT_REQUIRED, lambda subject: subject.enrolled),
-    _standing("second_factor", Reason.SECOND_FACTOR_REQUIRED, lambda subject: bool(subject.verifications)),
-)
-_SERVICES_ALLOWED: Final = Criterion(
-    "service_accounts",
-    Reason.SERVICE_ACCOUNT_NOT_ALLOWED,
-    lambda segment, subject, context: segment.allow_service_accounts,
-    _service_facts,
-)
-_PLACE_AND_TIME: Final = (
-    Criterion("segment_network", Reason.OUTSIDE_SEGMENT_NETWORK, _within_networks, _network_facts),
-    Criterion("segment_hours", Reason.OUTSIDE_SEGMENT_HOURS, _within_hours, _hours_facts),
-)
-_ASSURANCE: Final = (
-    Criterion("assurance", Reason.STRONGER_FACTOR_REQUIRED, _is_strong_enough, _assurance_facts),
-    Criterion("freshness", Reason.REAUTHENTICATION_REQUIRED, _is_recent_enough, _freshness_facts),
-)
-
-STANDING: Final = {
-    SubjectKind.USER: (*_PRESENT, *_PROVEN),
-    SubjectKind.SERVICE: (*_PRESENT, _SERVICES_ALLOWED),
-}
-# A system has no second factor: neither its strength nor its age can be asked for.
-REQUIREMENTS: Final = {
-    SubjectKind.USER: (*_PLACE_AND_TIME, *_ASSURANCE),
-    SubjectKind.SERVICE: _PLACE_AND_TIME,
-}
+_USER: Final = SubjectKind.USER
 
 NARROWING: Final = (
     Reason.ACTION_NOT_GRANTED,
@@ -128,27 +27,76 @@ NARROWING: Final = (
 )
 
 
-def narrowing_of(grant: Grant, action: str, context: Context) -> Reason | None:
-    """Return the first criterion of a grant that keeps this action, place or time out; None if it opens."""
-    if action not in grant.actions:
+def standing_of(room: Room, subject: Subject) -> Reason | None:
+    """Judge who asks: account, session, and the second factor a person has and a system cannot have."""
+    if not subject.active:
+        return Reason.SUBJECT_DISABLED
+    if subject.quarantined:
+        return Reason.SUBJECT_QUARANTINED
+    if not subject.session_active:
+        return Reason.SESSION_ENDED
+    return _person(subject) if subject.kind is _USER else _system(room)
+
+
+def _system(room: Room) -> Reason | None:
+    return None if room.segment.allow_service_accounts else Reason.SERVICE_ACCOUNT_NOT_ALLOWED
+
+
+def _person(subject: Subject) -> Reason | None:
+    if not subject.enrolled:
+        return Reason.ENROLMENT_REQUIRED
+    if not subject.verifications:
+        return Reason.SECOND_FACTOR_REQUIRED
+    return None
+
+
+def narrowed_by(narrowing: Narrowing, action: str, context: Context) -> Reason | None:
+    """Judge one grant: action, place, time of the week, window of validity (start included, end excluded)."""
+    actions, networks, hours, not_before, expires_at = narrowing
+    if action not in actions:
         return Reason.ACTION_NOT_GRANTED
-    if grant.networks and not covers_address(grant.networks, context.address):
+    if networks and not covers_address(networks, context.address):
         return Reason.OUTSIDE_GRANT_NETWORK
-    if grant.hours is not None and not grant.hours.covers(context.at):
+    if hours is not None and not hours.covers(context.at):
         return Reason.OUTSIDE_GRANT_HOURS
-    if not has_begun(grant.not_before, context.at):
+    if not_before is not None and context.at < not_before:
         return Reason.GRANT_NOT_YET_VALID
-    if has_ended(grant.expires_at, context.at):
+    if expires_at is not None and context.at >= expires_at:
         return Reason.GRANT_EXPIRED
     return None
 
 
-def nearest(narrowed: list[tuple[Reason, str]]) -> tuple[Reason, tuple[str, ...]]:
-    """Return why no grant opens, by the one that came furthest, and every grant that came as far.
+def nearest(narrowed: list[tuple[Reason, Opening]]) -> tuple[Reason, tuple[str, ...]]:
+    """Return why none of the grants held opens, by the one that comes furthest, and every grant that comes as far.
 
     Criteria are met in the order of `NARROWING`: a grant that has only expired is nearer than one for another action.
     """
-    if not narrowed:
-        return Reason.NOT_GRANTED, ()
-    furthest = max((reason for reason, _ in narrowed), key=NARROWING.index)
-    return furthest, tuple(grant for reason, grant in narrowed if reason is furthest)
+    furthest = max((missed for missed, _ in narrowed), key=NARROWING.index, default=Reason.NOT_GRANTED)
+    near = (opening.grants for missed, opening in narrowed if missed is furthest)
+    return furthest, tuple(chain.from_iterable(near))
+
+
+def requirement_of(segment: Segment, subject: Subject, context: Context) -> Reason | None:
+    """Judge what the segment itself asks for: place, time of the week, strength and age of the second factor."""
+    if not covers_address(segment.networks, context.address):
+        return Reason.OUTSIDE_SEGMENT_NETWORK
+    if segment.hours is not None and not segment.hours.covers(context.at):
+        return Reason.OUTSIDE_SEGMENT_HOURS
+    # A system has no second factor: neither its strength nor its age can be asked for.
+    return _assurance_of(segment, subject, context) if subject.kind is _USER else None
+
+
+def _assurance_of(segment: Segment, subject: Subject, context: Context) -> Reason | None:
+    verified_at = verified_at_of(segment, subject)
+    if verified_at is None:
+        return Reason.STRONGER_FACTOR_REQUIRED
+    # Windows exclude their end: an age equal to the limit is too old.
+    if segment.reauth_after is not None and context.at - verified_at >= segment.reauth_after:
+        return Reason.REAUTHENTICATION_REQUIRED
+    return None
+
+
+def verified_at_of(segment: Segment, subject: Subject) -> datetime | None:
+    """Return when the subject last verified a factor as strong as the segment asks for; None if it never did."""
+    satisfying = _SATISFYING[segment.assurance]
+    return max((one.at for one in subject.verifications if one.factor in satisfying), default=None)

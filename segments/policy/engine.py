@@ -1,16 +1,14 @@
 """The one function that decides, for every enforcement point, explanation, preview and guardrail.
 
 Steps and reasons are those of the policy contract, in its order: target, resource, quarantine, anonymous, standing of
-the subject, second factor, grants, requirements of the segment. Every criterion that applies is judged in one pass;
-the first one missed gives the reason, and a trace is nothing but a record of that pass.
+the subject, grants, requirements of the segment. The first criterion missed gives the reason; what the subject holds
+and what the segment asks for are judged in the same pass all the same, so that a trace can tell all that is missing.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
-from .criteria import REQUIREMENTS, STANDING, Criterion, narrowing_of, nearest
-from .lookup import Entry, Index, Room, entries_of
+from .criteria import narrowed_by, nearest, requirement_of, standing_of
+from .lookup import Entry, Opening, Room
 from .model import (
     Context,
     Decision,
@@ -18,19 +16,20 @@ from .model import (
     Obligation,
     Policy,
     Reason,
-    Segment,
     Step,
     Subject,
     ViewTarget,
     WebTarget,
 )
-from .target import MalformedTarget, action_of, readings
+from .target import MalformedTargetError, action_of, readings
+from .trace import entrance_steps, grant_steps, no_grant_step, requirement_steps, standing_steps
 
 Target = ViewTarget | WebTarget
 Paths = tuple[str, ...]
+Ids = tuple[str, ...]
 Trace = list[Step] | None
 
-# Members of an enumeration are slow to reach by name; these two are on every allowed path.
+# Members of an enumeration are slow to reach by name, and these end most decisions.
 _GRANTED: Final = Reason.GRANTED
 _ANONYMOUS: Final = Reason.ANONYMOUS_RESOURCE
 
@@ -59,114 +58,84 @@ def decide(
     A target with several readings is allowed only if all of them are; the first one denied gives the reason.
     """
     try:
-        action = action or action_of(target.method)
-        paths, entries = _resources(policy.index, target)
-    except MalformedTarget as error:
+        asked = action_of(target.method)
+        if isinstance(target, WebTarget):
+            paths = readings(target.path)
+            found = policy.index.web(target.host, paths, target.method)
+        else:
+            paths = ()
+            found = policy.index.view(target.name)
+    except MalformedTargetError as error:
         if trace is not None:
-            trace.append(Step("target", False, str(error)))
-        return Decision(False, Reason.MALFORMED_TARGET)
+            trace.append(Step("target", passed=False, detail=str(error)))
+        return Decision(allowed=False, reason=Reason.MALFORMED_TARGET)
     if trace is not None:
-        trace.append(Step("target", True, {"readings": paths, "action": action}))
-    if len(entries) == 1:
-        return _judge(entries[0], subject, context, action, paths, trace)
-    return _first_denied([_judge(entry, subject, context, action, paths, trace) for entry in entries])
-
-
-def _resources(index: Index, target: Target) -> tuple[Paths, tuple[Entry | None, ...]]:
-    """Return the readings of a target and the resources they fall into, each once; None stands for no resource."""
-    if isinstance(target, ViewTarget):
-        return (), (index.view(target.name),)
-    sites = index.sites(target.host)
-    paths = readings(target.path)
-    if len(paths) == 1:
-        return paths, entries_of(sites, paths[0], target.method)
-    found = (entry for path in paths for entry in entries_of(sites, path, target.method))
-    return paths, tuple({id(entry): entry for entry in found}.values())
+        trace.append(Step("target", passed=True, detail={"readings": paths, "action": action or asked}))
+    if len(found) == 1:
+        return _judge(found[0], subject, context, action or asked, paths, trace)
+    return _first_denied([_judge(entry, subject, context, action or asked, paths, trace) for entry in found])
 
 
 def _first_denied(decisions: list[Decision]) -> Decision:
+    """Return the first decision that denies; if none does, the first one, with the grants of all."""
     for decision in decisions:
         if not decision.allowed:
             return decision
-    grants = dict.fromkeys(grant for decision in decisions for grant in decision.grants)
-    return replace(decisions[0], grants=tuple(grants))
+    first = decisions[0]
+    grants = tuple(dict.fromkeys(grant for decision in decisions for grant in decision.grants))
+    return Decision(
+        first.allowed, first.reason, first.segment, first.resource, grants, first.obligations, first.readings
+    )
 
 
 def _judge(
     entry: Entry | None, subject: Subject | None, context: Context, action: str, paths: Paths, trace: Trace
 ) -> Decision:
     if trace is not None:
-        trace.append(_found(entry))
+        trace.extend(entrance_steps(entry, subject))
     if entry is None:
-        return Decision(False, Reason.UNKNOWN_RESOURCE, readings=paths)
+        return Decision(allowed=False, reason=Reason.UNKNOWN_RESOURCE, readings=paths)
     reason, grants = _reason(entry, subject, context, action, trace)
     allowed = reason is _GRANTED or reason is _ANONYMOUS
     obligations = () if allowed else _obligations(reason, subject)
-    return Decision(allowed, reason, entry.room.segment.slug, entry.resource, grants, obligations, paths)
+    return Decision(allowed, reason, entry.room.slug, entry.resource, grants, obligations, paths)
 
 
-def _found(entry: Entry | None) -> Step:
-    if entry is None:
-        return Step("resource", False, "no resource covers the target")
-    return Step("resource", True, {"resource": entry.resource, "segment": entry.room.segment.slug})
-
-
-def _reason(
-    entry: Entry, subject: Subject | None, context: Context, action: str, trace: Trace
-) -> tuple[Reason, tuple[str, ...]]:
-    segment = entry.room.segment
-    if trace is not None:
-        trace.append(Step("segment_enforced", not segment.quarantined, {"segment": segment.slug}))
-    if segment.quarantined:
+def _reason(entry: Entry, subject: Subject | None, context: Context, action: str, trace: Trace) -> tuple[Reason, Ids]:
+    room = entry.room
+    if room.quarantined:
         return Reason.SEGMENT_QUARANTINED, ()
-    if entry.anonymous:
+    if entry.special is not None and entry.special.anonymous:
         return _ANONYMOUS, ()
-    if trace is not None:
-        trace.append(Step("signed_in", subject is not None, {"subject": subject.id if subject else ""}))
     if subject is None:
         return Reason.SIGN_IN_REQUIRED, ()
-    standing = _first_missed(STANDING[subject.kind], segment, subject, context, trace)
-    narrowed, grants = _opening(entry.room, subject, context, action, trace)
-    required = _first_missed(REQUIREMENTS[subject.kind], segment, subject, context, trace)
+    standing = standing_of(room, subject)
+    if trace is not None:
+        trace.extend(standing_steps(room.segment, subject, standing))
+    narrowed, grants = _opening(room, subject, context, action, trace)
+    required = requirement_of(room.segment, subject, context) if room.demanding else None
+    if trace is not None:
+        trace.extend(requirement_steps(room.segment, subject, context, required))
     return standing or narrowed or required or _GRANTED, () if standing else grants
 
 
-def _first_missed(
-    criteria: tuple[Criterion, ...], segment: Segment, subject: Subject, context: Context, trace: Trace
-) -> Reason | None:
-    missed = None
-    for criterion in criteria:
-        holds = criterion.holds(segment, subject, context)
-        if trace is not None:
-            trace.append(Step(criterion.name, holds, criterion.facts(segment, subject, context)))
-        if not holds and missed is None:
-            missed = criterion.reason
-    return missed
-
-
-def _opening(
-    room: Room, subject: Subject, context: Context, action: str, trace: Trace
-) -> tuple[Reason | None, tuple[str, ...]]:
+def _opening(room: Room, subject: Subject, context: Context, action: str, trace: Trace) -> tuple[Reason | None, Ids]:
     """Return the grants that open the segment; else why none does, and the ones that come nearest."""
-    opened: tuple[str, ...] = ()
-    narrowed: list[tuple[Reason, str]] = []
-    for grant in room.grants_of(subject.id, subject.roles):
-        reason = narrowing_of(grant, action, context)
+    opened: Ids = ()
+    narrowed: list[tuple[Reason, Opening]] = []
+    for opening in room.held_by(subject.id, subject.roles):
+        missed = narrowed_by(opening.narrowing, action, context)
         if trace is not None:
-            trace.append(Step("grant", reason is None, _facts_of(grant.id, grant.holder, reason)))
-        if reason is None:
-            opened += (grant.id,)
+            trace.extend(grant_steps(opening, missed))
+        if missed is None:
+            opened += opening.grants
         else:
-            narrowed.append((reason, grant.id))
+            narrowed.append((missed, opening))
     if opened:
         return None, opened
     if trace is not None and not narrowed:
-        trace.append(Step("grant", False, {"subject": subject.id, "roles": tuple(sorted(subject.roles))}))
+        trace.append(no_grant_step(room.segment, subject))
     return nearest(narrowed)
-
-
-def _facts_of(grant: str, holder: str, missed: Reason | None) -> Mapping[str, object]:
-    return {"grant": grant, "holder": holder, "missed": str(missed or "")}
 
 
 def _obligations(reason: Reason, subject: Subject | None) -> tuple[Obligation, ...]:

@@ -7,7 +7,7 @@ criterion matches all; an empty policy denies all.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from .canonical import (
     require_action,
@@ -31,6 +31,7 @@ __all__ = [
     "Factor",
     "Grant",
     "Hours",
+    "Narrowing",
     "Obligation",
     "Policy",
     "Reason",
@@ -49,6 +50,16 @@ __all__ = [
 ]
 
 _READ: Final = frozenset({"read"})
+
+
+class Narrowing(NamedTuple):
+    """What a grant is narrowed to. Grants narrowed alike have equal ones."""
+
+    actions: frozenset[str] = _READ
+    networks: tuple[IPNetwork, ...] = ()
+    hours: Hours | None = None
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,11 @@ class Grant:
     def holder(self) -> str:
         """The role or the subject id, whichever the grant is to."""
         return self.role or self.subject or ""
+
+    @property
+    def narrowing(self) -> Narrowing:
+        """What it is narrowed to."""
+        return Narrowing(self.actions, self.networks, self.hours, self.not_before, self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +203,7 @@ Resource = ViewResource | WebResource | WorkloadResource
 class Policy:
     """Everything that may reach anything. Builds its indexes once.
 
-    Raises ValueError for a name used twice, a segment nobody declared, and resources that overlap.
+    Raises ValueError for a name used twice and for a segment nobody declared.
     """
 
     version: int
@@ -206,7 +222,7 @@ class Policy:
 
     def segment(self, slug: str) -> Segment:
         """The segment of that slug. Raises KeyError for one that is not there."""
-        return self.index.rooms[slug].segment
+        return self.index.room(slug).segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,9 +290,11 @@ class Context:
             object.__setattr__(self, "address", plain_address(self.address))
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer: one reason, the grants that mattered, what would help, and every way the path was read."""
+class Decision(NamedTuple):
+    """The answer: one reason, the grants that mattered, what would help, and every way the path was read.
+
+    A named tuple, because building a frozen dataclass would take a fifth of the time of a decision.
+    """
 
     allowed: bool
     reason: Reason

@@ -6,7 +6,6 @@ every reading. Sources: RFC 3986 (5.2.4, 6.2.2), RFC 9110 (7.2, 9.1), RFC 9112 (
 
 import re
 import unicodedata
-from collections.abc import Callable
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 
@@ -15,6 +14,7 @@ from .conditions import plain_address
 LONGEST_TARGET: Final = 8192
 DEEPEST_ENCODING: Final = 3
 MOST_READINGS: Final = 96
+LONGEST_READINGS: Final = 8 * LONGEST_TARGET
 
 _METHOD: Final = re.compile(r"[A-Z][A-Z-]{0,31}")
 _REFUSED_METHODS: Final = frozenset({"TRACE", "TRACK", "CONNECT"})
@@ -29,9 +29,9 @@ _IPV6_HOST: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]{0,5}))?")
 _LONGEST_HOST: Final = 253
 
 # One reading: no escape, no `\`, no `;`, no empty segment, none that starts with a dot.
-_PLAIN: Final = re.compile(
+_plain_path: Final = re.compile(
     r"((?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*+)++/?|/)(?:\?[!\"$-~]*+)?"
-)
+).fullmatch
 _VISIBLE: Final = re.compile(r"[!\"$-~]++")
 _ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -43,27 +43,27 @@ _SLASHES: Final = re.compile(r"//+")
 _QUERY_OR_FRAGMENT: Final = re.compile(r"[?#].*", re.DOTALL)
 
 
-class MalformedTarget(ValueError):
+class MalformedTargetError(ValueError):
     """A method, host or path that no two parties are sure to read alike."""
 
 
 def action_of(method: str) -> str:
-    """Return `read` for GET, HEAD and OPTIONS, `write` for every other method. Raises MalformedTarget."""
+    """Return `read` for GET, HEAD and OPTIONS, `write` for every other method. Raises MalformedTargetError."""
     action = _ACTIONS.get(method)
     if action is not None:
         return action
     if method in _REFUSED_METHODS or _METHOD.fullmatch(method) is None:
-        raise MalformedTarget(f"method `{method[:40]}` is refused")
+        raise MalformedTargetError(f"method `{method[:40]}` is refused")
     return "write"
 
 
 def canonical_host(host: str) -> str:
-    """Return a host as it is compared: lower-case, without trailing dot and port. Raises MalformedTarget."""
+    """Return a host as it is compared: lower-case, without trailing dot and port. Raises MalformedTargetError."""
     if host.startswith("["):
         return _canonical_ipv6(host)
     match = _HOST.fullmatch(host)
     if match is None or len(match[1]) > _LONGEST_HOST:
-        raise MalformedTarget(f"host `{host[:80]}` is not a host name")
+        raise MalformedTargetError(f"host `{host[:80]}` is not a host name")
     _require_port(match[2])
     return match[1].lower()
 
@@ -71,30 +71,30 @@ def canonical_host(host: str) -> str:
 def _canonical_ipv6(host: str) -> str:
     match = _IPV6_HOST.fullmatch(host)
     if match is None:
-        raise MalformedTarget(f"host `{host[:80]}` is not an IPv6 address in brackets")
+        raise MalformedTargetError(f"host `{host[:80]}` is not an IPv6 address in brackets")
     _require_port(match[2])
     try:
         address = plain_address(IPv6Address(match[1]))
     except AddressValueError as error:
-        raise MalformedTarget(f"host `{host[:80]}` is not an IPv6 address in brackets") from error
+        raise MalformedTargetError(f"host `{host[:80]}` is not an IPv6 address in brackets") from error
     return f"[{address}]" if address.version == 6 else str(address)
 
 
 def _require_port(port: str | None) -> None:
     if port and not 1 <= int(port) <= 65535:
-        raise MalformedTarget(f"port `{port}` is not between 1 and 65535")
+        raise MalformedTargetError(f"port `{port}` is not between 1 and 65535")
 
 
 def readings(target: str) -> tuple[str, ...]:
-    """Return every reading of the path in an origin-form target, the raw one first, without the query.
+    r"""Return every reading of the path in an origin-form target, the raw one first, without the query.
 
-    Order: as received, percent-decoded once to three times, `\\` as `/`, `;params` stripped, slashes merged, dot
-    segments resolved, NFKC, cut at a decoded `?` or `#`; then the same steps on all of these until nothing new turns up,
-    because hops read one after the other. Each reading of a reading is therefore in the result. Raises MalformedTarget.
+    Order: as received, percent-decoded once to three times, `\` as `/`, `;params` stripped, slashes merged, dot
+    segments resolved, NFKC, cut at a decoded `?` or `#`; then the same steps on all of these until nothing new turns
+    up, because hops read one after the other: each reading of a reading is in the result. Raises MalformedTargetError.
     """
     if len(target) > LONGEST_TARGET:
-        raise MalformedTarget(f"target is longer than {LONGEST_TARGET} bytes")
-    plain = _PLAIN.fullmatch(target)
+        raise MalformedTargetError(f"target is longer than {LONGEST_TARGET} bytes")
+    plain = _plain_path(target)
     if plain is not None:
         return (plain[1],)
     return _every_reading(_raw_path(target))
@@ -102,48 +102,46 @@ def readings(target: str) -> tuple[str, ...]:
 
 def _raw_path(target: str) -> str:
     if not target.startswith("/"):
-        raise MalformedTarget("target does not start with `/`")
+        raise MalformedTargetError("target does not start with `/`")
     if _VISIBLE.fullmatch(target) is None:
-        raise MalformedTarget("target has a control character, a space, a `#` or a character outside ASCII")
+        raise MalformedTargetError("target has a control character, a space, a `#` or a character outside ASCII")
     path = target.partition("?")[0]
     if _BROKEN_ESCAPE.search(path):
-        raise MalformedTarget("path has a `%` that starts no escape")
+        raise MalformedTargetError("path has a `%` that starts no escape")
     return path
 
 
 def _every_reading(path: str) -> tuple[str, ...]:
-    depths = {path: 0}
-    known = 0
-    while known < len(depths):
-        known = len(depths)
-        _read_on(depths, _decoded, decoding=1)
+    found = {path: 0}  # how often each reading was decoded
+    order = [path]
+    read = dict.fromkeys(_STEPS, 0)
+    while min(read.values()) < len(order):
         for step in _STEPS:
-            _read_on(depths, step, decoding=0)
-    return tuple(depths)
+            while read[step] < len(order):
+                reading = order[read[step]]
+                read[step] += 1
+                new = step(reading)
+                if new not in found:
+                    found[new] = found[reading] + (step is _decoded)
+                    order.append(new)
+                    _require_few(found[new], order)
+    return tuple(order)
 
 
-def _read_on(depths: dict[str, int], step: Callable[[str], str], *, decoding: int) -> None:
-    """Add what one step makes of every reading, and of what it has just made of them."""
-    found = list(depths)
-    for reading in found:
-        new = step(reading)
-        if new in depths:
-            continue
-        depths[new] = depths[reading] + decoding
-        # Bounded on purpose: nothing anybody links to is encoded deeper or reads in more ways.
-        if depths[new] > DEEPEST_ENCODING or len(depths) > MOST_READINGS:
-            raise MalformedTarget("path can be read in too many ways")
-        found.append(new)
+def _require_few(decoded: int, order: list[str]) -> None:
+    """Refuse what nobody links to: a path encoded deeper, or one whose readings would cost more than they are worth."""
+    if decoded > DEEPEST_ENCODING or len(order) > MOST_READINGS or len(order) * len(order[0]) > LONGEST_READINGS:
+        raise MalformedTargetError("path can be read in too many ways")
 
 
 def _decoded(reading: str) -> str:
     if "%" not in reading:
         return reading
     if _DOUBTFUL_ESCAPE.search(reading):
-        raise MalformedTarget("path has, once decoded, a `%` that starts no escape")
+        raise MalformedTargetError("path has, once decoded, a `%` that starts no escape")
     decoded = _ESCAPES.sub(_characters, reading)
     if _CONTROL.search(decoded):
-        raise MalformedTarget("path has an encoded control character")
+        raise MalformedTargetError("path has an encoded control character")
     return decoded
 
 
@@ -151,7 +149,7 @@ def _characters(escapes: re.Match[str]) -> str:
     try:
         return bytes.fromhex(escapes[0].replace("%", "")).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedTarget(f"`{escapes[0][:80]}` is not UTF-8") from error
+        raise MalformedTargetError(f"`{escapes[0][:80]}` is not UTF-8") from error
 
 
 def _with_slashes(reading: str) -> str:
@@ -191,6 +189,7 @@ def _without_query_or_fragment(reading: str) -> str:
 
 
 _STEPS: Final = (
+    _decoded,
     _with_slashes,
     _without_parameters,
     _with_merged_slashes,
