@@ -44,8 +44,14 @@ def current() -> Policy:
     if built is not None and built[0] == found:
         return built[1]
     for _attempt in range(ATTEMPTS):
-        policy, seen = build(found.number), version.read()
-        if seen == found:  # rows of one version only, whatever the isolation level
+        try:
+            policy = build(found.number)
+        except ValueError:  # rows of two versions need not fit together; rows of one that do not fit stay an error
+            if version.read() == found:
+                raise
+            policy = None
+        seen = version.read()
+        if policy and seen == found:  # rows of one version only, whatever the isolation level
             _built = (found, policy)
             return policy
         found = seen
