@@ -1,6 +1,7 @@
 """The stored policy: segments, their resources and grants, flows between them, and the guardrails kept with them."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Final
 
 from django.conf import settings
@@ -160,7 +161,7 @@ class Resource(models.Model):
             return WorkloadResource(
                 id=self.name,
                 segment=self.segment.slug,
-                cidrs=tuple(self.cidrs),
+                cidrs=tuple(ip_network(text) for text in self.cidrs),
                 namespace=self.namespace,
                 labels=tuple(sorted(self.labels.items())),
             )

@@ -1,0 +1,25 @@
+"""The policy file: a document in, rows changed; rows in, a document out.
+
+`read` a file, `plan` what it would change, `apply` that; `dump` writes what is stored.
+"""
+
+from segments.policyfile.applying import apply
+from segments.policyfile.planning import Change, Changes, Kind, plan
+from segments.policyfile.problems import Place, PolicyFileError, Problem
+from segments.policyfile.reading import Document, read
+from segments.policyfile.writing import as_yaml, dump
+
+__all__ = [
+    "Change",
+    "Changes",
+    "Document",
+    "Kind",
+    "Place",
+    "PolicyFileError",
+    "Problem",
+    "apply",
+    "as_yaml",
+    "dump",
+    "plan",
+    "read",
+]
