@@ -248,6 +248,7 @@ class PersonAdmin(GuardedAdmin, DjangoUserAdmin):
     form = PersonForm
     add_form = NewPersonForm
     add_form_template = None
+    change_form_template = "admin/change_form_with_acts.html"
     ledger_kind = "account.changed"
     unrecorded = NEVER_RECORDED
     list_display = ("username", "name", "email", "standing", "roles", "second_factor", "is_staff")
