@@ -6,7 +6,7 @@ whom it will concern and whom not; confirmed with a reason, it calls its verb fo
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from django import forms
 from django.contrib import admin, messages
@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from audit.recorded_admin import RecordedAdmin
 
-MOST_AT_ONCE = 200
+MOST_AT_ONCE: Final = 200
 Words = str | Promise
 
 
@@ -49,6 +49,7 @@ class Act:
     refusal: Callable[[Any, Any], str]  # (staff, row) -> why not, or nothing
     allowed_permissions: Sequence[str]
     grave: bool = False
+    do_not_call_in_templates: ClassVar[bool] = True
 
     @property
     def __name__(self) -> str:
