@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from django.db import connections
 
+from accounts import staff as accounts_staff
 from accounts.models import Role
-from segments import version
+from segments import staff, version
 from segments.models import Grant, PolicyVersion, Resource, Segment
 
 BUILT_IN: Final = (
@@ -20,6 +21,7 @@ def create_built_in_segments(using: str, **kwargs: Any) -> None:
         return  # migrated back to nothing
     version.install(connections[using])
     PolicyVersion.objects.using(using).get_or_create(pk=1)
+    accounts_staff.equip(staff.PERMISSIONS, using)
     for slug, name, role_slug, views in BUILT_IN:
         segment, created = Segment.objects.using(using).get_or_create(
             slug=slug, defaults={"name": name, "built_in": True}

@@ -1,13 +1,14 @@
 """What may be stored: each check names the value and the way out. Shared by forms, the policy file and the rows."""
 
 import re
-from ipaddress import ip_network
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import idna
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+
+from accounts.networks import network_problem
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS_KEYS: Final = frozenset({"days", "from", "to", "tz"})
@@ -23,18 +24,8 @@ def refuse(message: Any, **params: Any) -> ValidationError:
 def validate_networks(value: Any) -> None:
     """A list of CIDRs without host bits."""
     for text in _list_of_text(value):
-        try:
-            ip_network(text)
-        except ValueError:
-            raise _network_refusal(text) from None
-
-
-def _network_refusal(text: str) -> ValidationError:
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        return refuse(_("“%(value)s” is not a network: write it as 10.0.0.0/8 or 2001:db8::/32."), value=text)
-    return refuse(_("“%(value)s” has host bits set: write %(network)s."), value=text, network=network)
+        if problem := network_problem(text):
+            raise ValidationError(problem, code="invalid")
 
 
 def validate_hours(value: Any) -> None:

@@ -24,6 +24,8 @@ LEVELS: tuple[tuple[str, int], ...] = (
     ("accounts.forms", 4),
     ("accounts.signin", 3),
     ("accounts.factors", 3),
+    ("accounts.standing", 3),
+    ("accounts.confirmation", 4),
     ("accounts.roles", 2),
     ("accounts.receivers", 3),
     ("accounts.sessions", 2),

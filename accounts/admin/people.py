@@ -1,0 +1,381 @@
+"""People in the admin. Their secrets are shown to nobody; what goes beyond a field is an act with a reason."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_otp import devices_for_user
+
+from accounts import factors, privileges, sessions, standing
+from accounts.admin.holdings import HeldPart, NewPart
+from accounts.admin.roles import GuardedAdmin
+from accounts.confirmation import Act
+from accounts.models import Role, RoleAssignment, Session, TOTPDevice, User
+from audit import ledger
+from audit.recorded_admin import RecordedForm, actor_of
+
+NEVER_RECORDED = ("password", "last_login", "factor_failures", "factor_failed_at")
+SIGN_INS_SHOWN = 20
+
+
+# ---------------------------------------------------------------- acts
+def reset_factors(user: User, *, by: User, reason: str) -> None:
+    factors.reset(user=user, by=by, reason=reason)
+
+
+def quarantine(user: User, *, by: User, reason: str) -> None:
+    standing.quarantine(user=user, by=by, reason=reason)
+
+
+def lift_quarantine(user: User, *, by: User, reason: str) -> None:
+    standing.lift_quarantine(user=user, by=by, reason=reason)
+
+
+def deactivate(user: User, *, by: User, reason: str) -> None:
+    standing.deactivate(user=user, by=by, reason=reason)
+
+
+def activate(user: User, *, by: User, reason: str) -> None:
+    standing.activate(user=user, by=by, reason=reason)
+
+
+def end_sign_ins(user: User, *, by: User, reason: str) -> None:
+    standing.end_sign_ins(user=user, by=by, reason=reason)
+
+
+def refusal_to_cut_off(staff: User, person: User) -> str:
+    if staff == person:
+        return _("Nobody does this to themselves here: ask another administrator.")
+    if not privileges.may_cut_off(staff, person):
+        return _("Only a superuser touches the account of a superuser.")
+    return ""
+
+
+def refusal_to_reset(staff: User, person: User) -> str:
+    if staff == person:
+        return _("Your own second factors change on your account page.")
+    if not privileges.may_reset_factors(staff, person):
+        return _("This account may do more than yours: only somebody who may do as much, or a superuser, resets its factors.")
+    return ""
+
+
+def refusal_to_quarantine(staff: User, person: User) -> str:
+    return _("Already in quarantine.") if person.quarantined_at else refusal_to_cut_off(staff, person)
+
+
+def refusal_to_lift(staff: User, person: User) -> str:
+    return refusal_to_cut_off(staff, person) if person.quarantined_at else _("Not in quarantine.")
+
+
+def refusal_to_deactivate(staff: User, person: User) -> str:
+    return refusal_to_cut_off(staff, person) if person.is_active else _("Already deactivated.")
+
+
+def refusal_to_activate(staff: User, person: User) -> str:
+    return _("Already active.") if person.is_active else refusal_to_cut_off(staff, person)
+
+
+ACTS = (
+    Act(
+        name="reset_factors",
+        short_description=gettext_lazy("Reset second factors"),
+        consequence=gettext_lazy(
+            "Authenticator apps and recovery codes are removed and every sign-in ends. At the next sign-in the password "
+            "alone leads to enrolment: make sure that you speak with the right person."
+        ),
+        keep=gettext_lazy("Keep them"),
+        verb=reset_factors,
+        refusal=refusal_to_reset,
+        allowed_permissions=("reset_factor",),
+        grave=True,
+    ),
+    Act(
+        name="end_sign_ins",
+        short_description=gettext_lazy("Sign out everywhere"),
+        consequence=gettext_lazy("Every sign-in ends, from the next request on."),
+        keep=gettext_lazy("Keep them"),
+        verb=end_sign_ins,
+        refusal=refusal_to_cut_off,
+        allowed_permissions=("end_sign_ins",),
+    ),
+    Act(
+        name="quarantine",
+        short_description=gettext_lazy("Cut off at once"),
+        consequence=gettext_lazy("Nothing opens any more, from the next request on, until the quarantine is lifted. Every sign-in ends."),
+        keep=gettext_lazy("Leave it open"),
+        verb=quarantine,
+        refusal=refusal_to_quarantine,
+        allowed_permissions=("change",),
+        grave=True,
+    ),
+    Act(
+        name="lift_quarantine",
+        short_description=gettext_lazy("Lift quarantine"),
+        consequence=gettext_lazy("The person can sign in again and reach what their roles open."),
+        keep=gettext_lazy("Keep the quarantine"),
+        verb=lift_quarantine,
+        refusal=refusal_to_lift,
+        allowed_permissions=("change",),
+    ),
+    Act(
+        name="deactivate",
+        short_description=gettext_lazy("Deactivate"),
+        consequence=gettext_lazy("The account is closed and every sign-in ends. It stays as a record, with its roles."),
+        keep=gettext_lazy("Keep it active"),
+        verb=deactivate,
+        refusal=refusal_to_deactivate,
+        allowed_permissions=("change",),
+        grave=True,
+    ),
+    Act(
+        name="activate",
+        short_description=gettext_lazy("Activate"),
+        consequence=gettext_lazy("The person can sign in again."),
+        keep=gettext_lazy("Leave it closed"),
+        verb=activate,
+        refusal=refusal_to_activate,
+        allowed_permissions=("change",),
+    ),
+)
+
+
+# ---------------------------------------------------------------- forms
+class NewPersonForm(RecordedForm):
+    """A person without a password: nobody but the person chooses one."""
+
+    class Meta:
+        model = User
+        fields = ("username", "name", "email")
+
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002 (Django's signature)
+        self.instance.set_unusable_password()
+        return super().save(commit)
+
+
+class PersonForm(RecordedForm):
+    staff: User
+
+    class Meta:
+        model = User
+        fields = ("name", "email", "is_active", "is_staff", "is_superuser", "groups", "user_permissions")
+
+    def clean_groups(self) -> Any:
+        """Groups that are given or taken away must not hold more than the one who does it."""
+        before, after = set(self.instance.groups.all()), set(self.cleaned_data["groups"])
+        for group in before ^ after:
+            if not privileges.may_give_group(self.staff, group):
+                raise ValidationError(
+                    _("The group “%(group)s” may do more than you: only somebody who may do as much gives or takes it."),
+                    code="not_allowed",
+                    params={"group": group.name},
+                )
+        return self.cleaned_data["groups"]
+
+    def clean_user_permissions(self) -> Any:
+        before, after = set(self.instance.user_permissions.all()), set(self.cleaned_data["user_permissions"])
+        if not privileges.may_give(self.staff, before ^ after):
+            raise ValidationError(_("You can give or take only permissions that you hold yourself."), code="not_allowed")
+        return self.cleaned_data["user_permissions"]
+
+
+# ---------------------------------------------------------------- parts and filters
+class PersonRolesPart(HeldPart):
+    fk_name = "user"
+    fields = ("role", "not_before", "expires_at", "reason", "granted_by", "state", "revoke")
+    readonly_fields = ("role", "not_before", "expires_at", "reason", "granted_by", "state")
+
+
+class NewPersonRolePart(NewPart):
+    fk_name = "user"
+    verbose_name = gettext_lazy("role")
+    verbose_name_plural = gettext_lazy("give a role")
+    fields = ("role", "not_before", "expires_at", "reason")
+    autocomplete_fields = ("role",)
+
+    def has_add_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return obj != request.user and super().has_add_permission(request, obj)
+
+
+class RoleFilter(admin.SimpleListFilter):
+    title = gettext_lazy("role")
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(role.slug, str(role)) for role in Role.objects.exclude(slug=Role.EVERYBODY)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        if not self.value():
+            return queryset
+        held = RoleAssignment.objects.active(timezone.now()).filter(role__slug=self.value())
+        return queryset.filter(pk__in=held.values("user"))
+
+
+class StandingFilter(admin.SimpleListFilter):
+    title = gettext_lazy("standing")
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("active", gettext_lazy("active")),
+            ("quarantined", gettext_lazy("in quarantine")),
+            ("deactivated", gettext_lazy("deactivated")),
+            ("no-factor", gettext_lazy("without a second factor")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        wanted = {
+            "active": Q(is_active=True, quarantined_at=None),
+            "quarantined": Q(quarantined_at__isnull=False),
+            "deactivated": Q(is_active=False),
+            "no-factor": Q(has_factor=False),
+        }
+        return queryset.filter(wanted.get(self.value() or "", Q()))
+
+
+# ---------------------------------------------------------------- the page
+@admin.register(User)
+class PersonAdmin(GuardedAdmin, DjangoUserAdmin):
+    form = PersonForm
+    add_form = NewPersonForm
+    add_form_template = None
+    change_form_template = "admin/change_form_with_acts.html"
+    ledger_kind = "account.changed"
+    unrecorded = NEVER_RECORDED
+    list_display = ("username", "name", "email", "standing", "roles", "second_factor", "is_staff")
+    list_filter = (StandingFilter, RoleFilter, "is_staff", "is_superuser")
+    search_fields = ("username", "name", "email")
+    search_help_text = gettext_lazy("Search for a username, a name or an email address.")
+    filter_horizontal = ("groups", "user_permissions")
+    actions = ACTS
+    inlines = (PersonRolesPart, NewPersonRolePart)
+    add_fieldsets = ((None, {"fields": ("username", "name", "email")}),)
+    fieldsets = (
+        (None, {"fields": ("username", "name", "email", "is_active", "quarantined_at", "password_note")}),
+        (gettext_lazy("Second factors"), {"fields": ("second_factors",)}),
+        (gettext_lazy("Signed in"), {"fields": ("sign_ins",)}),
+        (gettext_lazy("Staff"), {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
+        (gettext_lazy("Dates"), {"fields": ("date_joined", "last_login")}),
+    )
+    shown = ("username", "quarantined_at", "password_note", "second_factors", "sign_ins", "date_joined", "last_login")
+
+    # ------------------------------------------------------------ who may
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Beyond what nobody edits: the staff flags are a superuser's to set, and nobody lifts or closes themselves."""
+        if obj is None:
+            return ()
+        own = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions") if obj == request.user else ()
+        flags = () if request.user.is_superuser else ("is_staff", "is_superuser", "user_permissions")
+        return (*self.shown, *dict.fromkeys((*own, *flags)))
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or request.user.has_perm("accounts.view_session"):
+            return fieldsets
+        return [(title, options) for title, options in fieldsets if "sign_ins" not in options["fields"]]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or privileges.may_change(request.user, obj))
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: User | None = None) -> bool:
+        """An account is deactivated: what it did stays tied to it."""
+        return False
+
+    def has_reset_factor_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.reset_factor")
+
+    def has_end_sign_ins_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_session")
+
+    # ------------------------------------------------------------ what is written
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's signature)
+        """The form refuses these with words; a request that got past it is refused here without."""
+        privileges.require_no_lift(request.user, User.objects.filter(pk=obj.pk).first(), obj)
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data and not obj.is_active:
+            sessions.end_all(obj)
+
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 (Django's signature)
+        """A password set by a superuser, for a person who cannot set one. The person is signed out everywhere."""
+        person = self.get_object(request, unquote(id))
+        if person is None:
+            raise Http404
+        if not privileges.may_set_password(request.user, person):
+            raise PermissionDenied
+        answer = super().user_change_password(request, id, form_url)
+        if User.objects.values_list("password", flat=True).get(pk=person.pk) != person.password:
+            sessions.end_all(person)
+            data = {"changed": ["password"]}
+            ledger.record(kind="account.changed", actor=actor_of(request), subject=person.subject_id, data=data)
+        return answer
+
+    # ------------------------------------------------------------ what is shown
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        devices = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+        return super().get_queryset(request).annotate(has_factor=Exists(devices))
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        found = super().get_changelist_instance(request)
+        held = RoleAssignment.objects.active(timezone.now()).select_related("role").order_by("role__slug")
+        found.result_list = found.result_list.prefetch_related(Prefetch("role_assignments", held, to_attr="held"))
+        return found
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **self._tools(request, object_id)})
+
+    def _tools(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        """The acts that are possible for this person, and whether a password can be set."""
+        person = User.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        if person is None or request.method != "GET":
+            return {}
+        offered = [act for act, _name, _words in self.get_actions(request).values() if isinstance(act, Act)]
+        return {
+            "acts": [act for act in offered if not act.refusal(request.user, person)],
+            "may_set_password": privileges.may_set_password(request.user, person),
+        }
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if db_field.name == "user_permissions":
+            field.queryset = field.queryset.select_related("content_type")
+        return field
+
+    @admin.display(description=gettext_lazy("standing"))
+    def standing(self, person: User) -> str:
+        if person.quarantined_at:
+            return _("in quarantine")
+        return _("active") if person.is_active else _("deactivated")
+
+    @admin.display(description=gettext_lazy("roles"))
+    def roles(self, person: User) -> str:
+        return ", ".join(str(assignment.role) for assignment in person.held) or "—"  # type: ignore[attr-defined]  # prefetched above
+
+    @admin.display(description=gettext_lazy("second factor"), boolean=True, ordering="has_factor")
+    def second_factor(self, person: User) -> bool:
+        return bool(person.has_factor)  # type: ignore[attr-defined]  # annotated above
+
+    @admin.display(description=gettext_lazy("password"))
+    def password_note(self, person: User) -> str:
+        if person.has_usable_password():
+            return _("Set. Nobody can see it, neither here nor in the database: only its hash is stored.")
+        return _("None yet: this person cannot sign in with a password.")
+
+    @admin.display(description=gettext_lazy("enrolled"))
+    def second_factors(self, person: User) -> SafeString:
+        devices = [(device._meta.verbose_name, device) for device in devices_for_user(person, confirmed=None)]
+        return render_to_string("admin/accounts/second_factors.html", {"devices": devices})
+
+    @admin.display(description=gettext_lazy("sign-ins"))
+    def sign_ins(self, person: User) -> SafeString:
+        live = Session.objects.live(timezone.now()).filter(user=person)[:SIGN_INS_SHOWN]
+        return render_to_string("admin/accounts/sign_ins.html", {"sessions": live})

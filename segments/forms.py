@@ -1,0 +1,164 @@
+"""Segments, resources, grants, flows and guardrails as staff fill them in."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.form_fields import NetworksField
+from accounts.models import User
+from audit.recorded_admin import RecordedForm
+from segments import privileges
+from segments.form_fields import ActionsField, HoursField, LabelsField, MethodsField, PortsField, YAMLField
+from segments.models import Flow, Grant, Guardrail, Resource, Segment
+
+
+class SegmentForm(RecordedForm):
+    networks = NetworksField(label=gettext_lazy("Networks"))
+    hours = HoursField(label=gettext_lazy("Hours"))
+
+    class Meta:
+        model = Segment
+        fields = (
+            "slug", "name", "description", "sensitivity", "owners", "assurance", "reauth_after", "allow_service_accounts",
+            "networks", "hours",
+        )  # fmt: skip
+
+
+# ---------------------------------------------------------------- resources
+class ResourceForm(forms.ModelForm):
+    staff: User
+
+    methods = MethodsField(label=gettext_lazy("Methods"))
+    upstream = forms.URLField(
+        label=gettext_lazy("Upstream"),
+        required=False,
+        max_length=200,
+        assume_scheme="https",
+        widget=forms.URLInput(attrs={"class": "vURLField"}),  # the admin's own also renders a link to it
+        help_text=gettext_lazy("Where the gateway sends allowed requests."),
+    )
+    cidrs = NetworksField(label=gettext_lazy("Addresses"), help_text=gettext_lazy("One a line, such as 10.30.1.0/24."))
+    labels = LabelsField(label=gettext_lazy("Labels"))
+
+    class Meta:
+        model = Resource
+        fields = (
+            "kind", "name", "anonymous", "view", "host", "path", "methods", "upstream", "case_insensitive", "cidrs",
+            "namespace", "labels",
+        )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.has_changed():
+            self._check_privilege(anonymous=bool(cleaned.get("anonymous")))
+        return cleaned
+
+    def _check_privilege(self, *, anonymous: bool) -> None:
+        """Against what is stored, too: what is anonymous already is a superuser's to change."""
+        was = bool(self.instance.pk and self.initial.get("anonymous"))
+        refusal = privileges.refusal_to_change_resource(self.staff, self.cleaned_data["segment"], anonymous=anonymous or was)
+        if refusal:
+            raise ValidationError(refusal, code="not_allowed")
+
+
+class ResourceFormSet(BaseInlineFormSet):
+    """Resources of one page are compared with each other: what is new is not in the database yet."""
+
+    def clean(self) -> None:
+        super().clean()
+        kept = [form for form in self.forms if form not in self.deleted_forms and form.is_valid() and form.cleaned_data]
+        rows = [form.instance for form in kept]
+        for place, form in enumerate(kept):
+            for earlier in rows[:place]:
+                if collide(form.instance, earlier):
+                    form.add_error(None, _("Another row of this page is for the same: change one of them."))
+
+    def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].label = _("Remove")
+
+
+def collide(one: Resource, other: Resource) -> bool:
+    """Whether two rows are the same view, or the same host and path with a method in common."""
+    if one.kind != other.kind:
+        return False
+    if one.kind == Resource.Kind.VIEW:
+        return one.view == other.view
+    same_place = one.kind == Resource.Kind.WEB and (one.host, one.path) == (other.host, other.path)
+    return same_place and (one.methods is None or other.methods is None or bool(set(one.methods) & set(other.methods)))
+
+
+# ---------------------------------------------------------------- grants
+class GrantForm(forms.ModelForm):
+    """An existing grant: for whom stays, how far it opens can change."""
+
+    staff: User
+
+    actions = ActionsField(label=gettext_lazy("Actions"))
+    networks = NetworksField(label=gettext_lazy("Networks"))
+    hours = HoursField(label=gettext_lazy("Hours"))
+
+    class Meta:
+        model = Grant
+        fields = ("actions", "not_before", "expires_at", "reason", "networks", "hours")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.has_changed():
+            self._check_window(cleaned)
+            self._check_holders(cleaned)
+        return cleaned
+
+    def _check_window(self, cleaned: dict[str, Any]) -> None:
+        expires_at = cleaned.get("expires_at")
+        if "expires_at" in self.changed_data and expires_at is not None and expires_at <= timezone.now():
+            self.add_error("expires_at", _("This time is over: choose a later one, or remove the grant to close it now."))
+
+    def _check_holders(self, _cleaned: dict[str, Any]) -> None:
+        self.check_holder(self.instance.holder)
+
+    def check_holder(self, holder: Any) -> None:
+        if refusal := privileges.refusal_to_grant(self.staff, holder):
+            raise ValidationError(refusal, code="not_allowed")
+
+
+class NewGrantForm(GrantForm):
+    class Meta(GrantForm.Meta):
+        fields = ("role", "user", "service_account", *GrantForm.Meta.fields)
+
+    def _check_holders(self, cleaned: dict[str, Any]) -> None:
+        holders = [found for name in ("role", "user", "service_account") if (found := cleaned.get(name))]
+        if len(holders) != 1 and not self.errors:
+            raise ValidationError(_("Choose exactly one: a role, a user or a service account."), code="one_holder")
+        for holder in holders:
+            self.check_holder(holder)
+
+    def save(self, commit: bool = True) -> Grant:  # noqa: FBT001, FBT002 (Django's signature)
+        self.instance.granted_by = self.staff
+        return super().save(commit)
+
+
+# ---------------------------------------------------------------- flows and guardrails
+class FlowForm(RecordedForm):
+    ports = PortsField(label=gettext_lazy("Ports"))
+
+    class Meta:
+        model = Flow
+        fields = ("source", "target", "ports", "description")
+
+
+class GuardrailForm(RecordedForm):
+    question = YAMLField(
+        label=gettext_lazy("Question"),
+        help_text=gettext_lazy("Who asks for what, how, as in the policy file: role: contractor, then segment: finance on the next line."),
+    )
+
+    class Meta:
+        model = Guardrail
+        fields = ("name", "expect", "question")
