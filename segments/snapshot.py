@@ -1,9 +1,13 @@
 """Rows in, values out: the stored policy as a `Policy`, people as `Subject`s. Nothing is parsed past here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from ipaddress import ip_network
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
 
 from accounts.models import ServiceAccount, User
 from accounts.roles import active_roles
@@ -38,24 +42,50 @@ class SnapshotError(RuntimeError):
 
 
 def current() -> Policy:
-    """The stored policy as of now: one version read, rebuilt only when that moved."""
+    """The stored policy as of now: one version read, rebuilt only when that moved. Raises SnapshotError."""
     global _built  # noqa: PLW0603 (one immutable value a process)
-    built, found = _built, version.read()
-    if built is not None and built[0] == found:
+    built = _built
+    if built is not None and built[0] == version.read():
         return built[1]
+    with _one_moment():
+        _built = built = _read()
+    return built[1]
+
+
+def _read() -> tuple[version.Version, Policy]:
+    """The policy with its version, whole: rows of two versions need not even fit together."""
     for _attempt in range(ATTEMPTS):
+        found, unfit = version.read(), None
         try:
             policy = build(found.number)
-        except ValueError:  # rows of two versions need not fit together; rows of one that do not fit stay an error
-            if version.read() == found:
-                raise
-            policy = None
-        seen = version.read()
-        if policy and seen == found:  # rows of one version only, whatever the isolation level
-            _built = (found, policy)
-            return policy
-        found = seen
+        except ValueError as error:
+            unfit = error
+        if version.read() == found:
+            if unfit:
+                raise unfit
+            return found, policy
     raise SnapshotError(f"the stored policy moved {ATTEMPTS} times while it was read")
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """Every read inside sees the same commits, and no writer is kept waiting.
+
+    Inside a transaction that is open already its own isolation holds: the same on SQLite; on PostgreSQL `_read` looks.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN DEFERRED")  # Django's own would be IMMEDIATE, and take the only write lock
+            try:
+                yield
+            finally:
+                cursor.execute("COMMIT")
 
 
 def build(number: int = 0) -> Policy:

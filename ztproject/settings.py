@@ -111,7 +111,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.forms",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.forms",
@@ -151,7 +150,6 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # fields look as templates/django/forms says
 
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # widgets of our own lie in templates/ like every page
 
 # ---------------------------------------------------------------- who
 AUTH_USER_MODEL = "accounts.User"
