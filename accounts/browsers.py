@@ -4,7 +4,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-# (what the browser says, what people call it); the first that is found counts, since most claim to be the later ones as well
+# (what the browser says, what people call it); the first that is found counts, as most claim to be the later ones too
 NAMES: Final = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),

@@ -204,7 +204,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # ---------------------------------------------------------------- words and files
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]  # those with a whole translation in ztproject/locale: half a page in German helps nobody
+LANGUAGES = [("en", "English")]  # those with a whole translation in ztproject/locale: half a page in German helps none
 TIME_ZONE = env.str("ZT_TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True

@@ -27,6 +27,7 @@ class TOTPDevice(TimestampMixin, throttle.ThrottledDevice):
     """An authenticator app. Six digits, 30 seconds, SHA-1: what every app understands."""
 
     FACTOR: Final = "totp"
+    confirmed: bool  # django-otp's field
 
     key_encrypted = models.BinaryField(_("key"), editable=False)  # see accounts.authenticators.sealing
     last_step = models.BigIntegerField(_("last used time step"), default=-1, editable=False)

@@ -1,11 +1,11 @@
 """The session engine: keys are not stored, limits hold, what has ended stays ended."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from asgiref.sync import async_to_sync
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.management import call_command
@@ -259,5 +259,5 @@ def test_asynchronous_half(alice: User) -> None:
         assert await SessionStore(store.session_key).aget(SESSION_KEY) is None
         await SessionStore.aclear_expired()
 
-    asyncio.run(walk())
+    async_to_sync(walk)()  # the synchronous parts run in this thread, on the connection that the test's end closes
     assert Session.objects.get().ended_at <= timezone.now()  # type: ignore[operator]
