@@ -111,7 +111,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.forms",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.forms",
@@ -149,9 +148,7 @@ TEMPLATES = [
         },
     },
 ]
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # fields look as templates/django/forms says
-
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # widgets of our own lie in templates/ like every page
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # fields and widgets of our own lie in templates/, like every page
 
 # ---------------------------------------------------------------- who
 AUTH_USER_MODEL = "accounts.User"
