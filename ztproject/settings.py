@@ -148,8 +148,7 @@ TEMPLATES = [
         },
     },
 ]
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # fields look as templates/django/forms says
-
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # fields and widgets lie in templates/, like every page
 
 # ---------------------------------------------------------------- who
 AUTH_USER_MODEL = "accounts.User"
@@ -208,6 +207,7 @@ LANGUAGES = [("en", "English")]  # those with a whole translation in ztproject/l
 TIME_ZONE = env.str("ZT_TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = ["ztproject.formats"]
 LOCALE_PATHS = [BASE_DIR / "ztproject" / "locale"]
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
