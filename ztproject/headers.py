@@ -31,7 +31,6 @@ HEADERS: Final[dict[str, str]] = {
     ),
     "Permissions-Policy": PERMISSIONS_POLICY,
     "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
 }
 
 
