@@ -47,6 +47,8 @@ def forget_failures(user: Any) -> None:
 class ThrottledDevice(Device):
     """A device whose wrong codes count on its account."""
 
+    confirmed: bool  # of django-otp's class, which has no types
+
     class Meta(Device.Meta):
         abstract = True
 
