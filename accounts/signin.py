@@ -99,11 +99,25 @@ def current(request: SessionRequest) -> SignIn | None:
         and may_sign_in(user)
         and constant_time_compare(record.password_mark, user.get_session_auth_hash())
         and timezone.now() < datetime.fromisoformat(record.entered_at) + LIFETIME
+        and _stands(record, user)
     )
     if not good:
         request.session.flush()
         return None
     return record
+
+
+def _stands(record: SignIn, user: User) -> bool:
+    """Whether what led to this step is still so: a factor may have come or gone since, by another hand."""
+    if record.step is Step.ENROL:
+        return not factors.usable(user)
+    return record.step is Step.FACTOR or verifying_device(record) is not None
+
+
+def verifying_device(record: SignIn) -> Device | None:
+    """The device that verified the person in this sign-in, if it still counts."""
+    device = Device.from_persistent_id(record.device) if record.verified_at else None
+    return device if device is not None and device.user_id == record.user_id and device.confirmed else None
 
 
 # ---------------------------------------------------------------- second factor
@@ -118,7 +132,7 @@ def confirm_enrolment(request: SessionRequest, record: SignIn, *, code: str) -> 
     """The second step of whoever has no factor yet: the first code of the new app. Raises RefusedError."""
     _require(record, Step.ENROL)
     device = enrolling_device(record)
-    if device is None or factors.usable(record.user) or not factors.confirm(device=device, code=code):
+    if device is None or not factors.confirm(device=device, code=code):
         raise RefusedError
     return _after_factor(request, record, device)
 
@@ -155,9 +169,9 @@ def acknowledge_codes(request: SessionRequest, record: SignIn) -> None:
 
 # ---------------------------------------------------------------- in
 def _complete(request: SessionRequest, record: SignIn) -> None:
-    """Signed in: the only place that calls login(). The device that verified is read anew."""
-    user, device = record.user, Device.from_persistent_id(record.device)
-    if not record.verified_at or device is None or device.user_id != user.pk or not device.confirmed:
+    """Signed in: the only place that calls login(). Raises RefusedError without a device that verified the person."""
+    user, device = record.user, verifying_device(record)
+    if device is None:
         raise RefusedError
     del request.session[RECORD]
     with transaction.atomic():

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -258,6 +260,7 @@ def test_asynchronous_half(alice: User) -> None:
         await again.aflush()
         assert await SessionStore(store.session_key).aget(SESSION_KEY) is None
         await SessionStore.aclear_expired()
+        await sync_to_async(lambda: connection.close())()  # noqa: PLW0108 (that of the thread where this ran)
 
     asyncio.run(walk())
     assert Session.objects.get().ended_at <= timezone.now()  # type: ignore[operator]
