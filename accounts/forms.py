@@ -53,6 +53,13 @@ class SignInForm(SingleValueForm):
     password = _password_field(gettext_lazy("Password"), "current-password")
 
 
+class OneTimeInput(forms.PasswordInput):
+    """Text that is not shown again: a code that did not work is of no more use to anybody."""
+
+    input_type = "text"
+    template_name = "django/forms/widgets/text.html"
+
+
 class CodeForm(SingleValueForm):
     """The six digits of an authenticator app, as shown: nothing is stripped, folded or converted."""
 
@@ -60,7 +67,7 @@ class CodeForm(SingleValueForm):
         label=gettext_lazy("Six-digit code"),
         strip=False,
         validators=[RegexValidator(ASCII_SIX, gettext_lazy("A code is six digits: type them without spaces."))],
-        widget=forms.TextInput(
+        widget=OneTimeInput(
             attrs={"class": "code", "inputmode": "numeric", "autocomplete": "one-time-code", "autofocus": True}
         ),
     )
