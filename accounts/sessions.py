@@ -223,7 +223,11 @@ def verifications(request: SessionRequest) -> Iterator[Verification]:
     """The second factors that hold in this session, newest last: their device is still confirmed and the owner's."""
     stored = request.session.verifications()
     owner = request.session.owner()
-    standing = _standing_devices(owner, {found["device"] for found in stored}) if owner else set()
+    device = getattr(request.user, "otp_device", None)  # read and checked by OTPMiddleware in this request
+    standing = {device.persistent_id} if device else set()
+    unknown = {found["device"] for found in stored} - standing
+    if owner and unknown:
+        standing |= _standing_devices(owner, unknown)
     for found in stored:
         if found["device"] in standing:
             yield Verification(found["factor"], datetime.fromisoformat(found["at"]))

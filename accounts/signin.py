@@ -228,9 +228,10 @@ def _verified_device(request: SessionRequest, user: User, kind: type[Device], co
     if until is not None:
         raise ThrottledError(until)
     for device in kind.objects.devices_for_user(user, confirmed=True):
-        if django_otp.verify_token(user, device.persistent_id, code):
-            _record_factor(request, user, device)
-            return device
+        with transaction.atomic():  # used and recorded, or neither
+            if django_otp.verify_token(user, device.persistent_id, code):
+                _record_factor(request, user, device)
+                return device
     _record(request, "factor.failed", user, factor=kind.FACTOR)
     user.refresh_from_db(fields=["factor_failures", "factor_failed_at"])
     raise RefusedError(throttle.locked_until(user, timezone.now()))

@@ -83,9 +83,16 @@ class RecoveryCode(models.Model):
 
 @transaction.atomic
 def issue(user: Any) -> tuple[str, ...]:
-    """Ten fresh codes, told here and never again. Whatever set the person had is void."""
-    RecoveryCodeDevice.objects.filter(user=user).delete()
-    device = RecoveryCodeDevice.objects.create(user=user, name=str(_("Recovery codes")))
+    """Ten fresh codes, told here and never again. Those that the person had are void.
+
+    The set stays the same device: whoever came in with one of its codes remains verified.
+    """
+    throttle.lock_account(user.pk)
+    name = str(_("Recovery codes"))
+    device = RecoveryCodeDevice.objects.filter(user=user).first() or RecoveryCodeDevice(user=user, name=name)
+    device.confirmed, device.saved_at = True, None
+    device.save()
+    RecoveryCode.objects.filter(device__user=user).delete()
     codes = tuple(b32encode(secrets.token_bytes(RANDOM_BYTES)).decode() for _number in range(COUNT))
     hashes = (code_hash(device.pk, code) for code in codes)
     RecoveryCode.objects.bulk_create(RecoveryCode(device=device, code_hash=hashed) for hashed in hashes)

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.management import call_command
 from django.db import connection
@@ -203,6 +204,7 @@ def test_address_browser_and_start_are_those_of_the_sign_in(alice: User) -> None
 def request_with(store: SessionStore) -> Any:
     class Request:
         session = store
+        user = AnonymousUser()
 
     return Request()
 

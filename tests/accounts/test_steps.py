@@ -12,6 +12,7 @@ from django.test import Client
 
 from accounts import signin
 from accounts.authenticators import recovery
+from accounts.authenticators.recovery import RecoveryCode
 from accounts.models import RecoveryCodeDevice, Session, TOTPDevice, User
 from tests import factories
 
@@ -212,6 +213,25 @@ def test_password_is_nowhere_in_the_session_nor_in_the_pages() -> None:
     factories.enter_password(browser, "alice")
     pages = [browser.get("/login/verify/").content.decode(), str(dict(browser.session.items()))]
     assert not any(factories.PASSWORD in page for page in pages)
+
+
+@pytest.mark.parametrize("left", [10, 1])
+def test_recovery_code_of_a_set_that_is_not_kept_or_used_up_leads_in_all_the_same(left: int) -> None:
+    """A lost phone before the codes were said to be kept, and the last code of a set: new codes, and in."""
+    browser, alice = factories.browser(), factories.alice()
+    codes = recovery.issue(alice)
+    if left == 1:
+        recovery.acknowledge(alice)
+        RecoveryCode.objects.filter(pk__in=list(RecoveryCode.objects.values_list("pk", flat=True)[1:])).update(
+            used_at=START
+        )
+        codes = codes[:1]
+    factories.enter_password(browser, alice)
+    page = browser.post("/login/recovery/", {"code": codes[0]}).content.decode()
+    assert (state_of(browser), page.count("<li>")) == ("codes", 10)
+    browser.post("/login/codes/", {"saved": "yes"})
+    assert (state_of(browser), browser.get("/account/").status_code) == ("in", 200)
+    assert RecoveryCodeDevice.objects.get().left == 10
 
 
 def test_codes_that_were_never_said_to_be_kept_are_asked_about_again() -> None:
