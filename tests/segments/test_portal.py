@@ -131,14 +131,14 @@ def test_the_page_takes_the_same_queries_for_one_and_thirty_segments(
     client: Client, finance: Segment, alice: User, django_assert_num_queries: object
 ) -> None:
     client.get("/")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         client.get("/", HTTP_ACCEPT="text/html")
     for number in range(29):
         segment = rows.segment(f"segment-{number}")
         rows.web(segment, f"app{number}.example.test")
         rows.grant(segment, factories.role("accountant"))
     client.get("/")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         assert len(client.get("/", HTTP_ACCEPT="text/html").context["segments"]) == 30
 
 
