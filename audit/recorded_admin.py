@@ -59,9 +59,6 @@ class RecordedAdmin(admin.ModelAdmin):
     unrecorded: ClassVar[Collection[str]] = ()  # columns that are nobody's change, or a secret
     recorded_relations: ClassVar[Collection[str]] = ()  # edited on the same page
 
-    class Media:
-        css = {"all": ["css/staff.css"]}
-
     # ------------------------------------------------------------ what was seen, what is refused
     def read_state(self, row: Model) -> State:
         return changes.state_of(row, without=self.unrecorded, relations=self.recorded_relations)
