@@ -13,6 +13,7 @@ from .conditions import plain_address
 
 LONGEST_TARGET: Final = 8192
 DEEPEST_ENCODING: Final = 3
+LONGEST_SHOWN: Final = 100
 MOST_READINGS: Final = 96
 LONGEST_READINGS: Final = 8 * LONGEST_TARGET
 
@@ -47,13 +48,21 @@ class MalformedTargetError(ValueError):
     """A method, host or path that no two parties are sure to read alike."""
 
 
+def shown(text: str) -> str:
+    """Return the beginning of a text with every control and bidirectional character spelt out."""
+    cut = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in cut
+    )
+
+
 def action_of(method: str) -> str:
     """Return `read` for GET, HEAD and OPTIONS, `write` for every other method. Raises MalformedTargetError."""
     action = _ACTIONS.get(method)
     if action is not None:
         return action
     if method in _REFUSED_METHODS or _METHOD.fullmatch(method) is None:
-        raise MalformedTargetError(f"method `{method[:40]}` is refused")
+        raise MalformedTargetError(f"method `{shown(method)}` is refused")
     return "write"
 
 
@@ -63,7 +72,7 @@ def canonical_host(host: str) -> str:
         return _canonical_ipv6(host)
     match = _HOST.fullmatch(host)
     if match is None or len(match[1]) > _LONGEST_HOST:
-        raise MalformedTargetError(f"host `{host[:80]}` is not a host name")
+        raise MalformedTargetError(f"host `{shown(host)}` is not a host name")
     _require_port(match[2])
     return match[1].lower()
 
@@ -71,12 +80,12 @@ def canonical_host(host: str) -> str:
 def _canonical_ipv6(host: str) -> str:
     match = _IPV6_HOST.fullmatch(host)
     if match is None:
-        raise MalformedTargetError(f"host `{host[:80]}` is not an IPv6 address in brackets")
+        raise MalformedTargetError(f"host `{shown(host)}` is not an IPv6 address in brackets")
     _require_port(match[2])
     try:
         address = plain_address(IPv6Address(match[1]))
     except AddressValueError as error:
-        raise MalformedTargetError(f"host `{host[:80]}` is not an IPv6 address in brackets") from error
+        raise MalformedTargetError(f"host `{shown(host)}` is not an IPv6 address in brackets") from error
     return f"[{address}]" if address.version == 6 else str(address)
 
 
@@ -149,7 +158,7 @@ def _characters(escapes: re.Match[str]) -> str:
     try:
         return bytes.fromhex(escapes[0].replace("%", "")).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedTargetError(f"`{escapes[0][:80]}` is not UTF-8") from error
+        raise MalformedTargetError(f"`{shown(escapes[0])}` is not UTF-8") from error
 
 
 def _with_slashes(reading: str) -> str:
