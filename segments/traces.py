@@ -9,7 +9,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from segments.notation import duration_text, moment_text
-from segments.policy.model import Grant, Policy, Reason, Step
+from segments.policy.model import Grant, Policy, Step
 
 Facts = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ def lines(policy: Policy, trace: Iterable[Step]) -> tuple[Line, ...]:
     found: list[Line] = []
     grants = {grant.id: grant for grant in policy.grants}
     stopped = False
-    for steps in _grouped(trace):
+    for steps in _grouped(step for step in trace if step.passed is not None):  # what was not judged says nothing
         met = any(step.passed for step in steps)
         text, note = _words(policy, grants, steps)
         if met:
@@ -90,7 +90,7 @@ def _of_grants(policy: Policy, grants: Mapping[str, Grant], steps: list[Step]) -
     missed = [(grants[facts["grant"]], facts["missed"]) for facts in details if facts.get("grant")]
     if missed:
         said = "; ".join(f"{grant_words(grant)}: {reason}" for grant, reason in missed)
-        return _("A grant that is not narrowed away"), said
+        return _("A grant that covers the request"), said
     who = get_text_list([*details[0]["roles"], details[0]["subject"]], _("or"))
     return _("A grant for %s") % who, ""
 
@@ -123,8 +123,7 @@ def _hours(facts: Facts) -> tuple[str, str]:
 
 
 def _assurance(facts: Facts) -> tuple[str, str]:
-    text = _("A phishing-resistant factor") if facts["assurance"] != "mfa" else _("Any second factor is strong enough")
-    return text, ", ".join(facts["factors"])
+    return _("A phishing-resistant factor") if facts["assurance"] != "mfa" else _("Any second factor"), ""
 
 
 def _freshness(facts: Facts) -> tuple[str, str]:
@@ -137,16 +136,16 @@ def _freshness(facts: Facts) -> tuple[str, str]:
 
 _CRITERIA: Final[dict[str, Callable[[Facts], tuple[str, str]]]] = {
     "segment_enforced": lambda facts: (_("%s is not quarantined") % facts["segment"], ""),
+    "anonymous": lambda facts: (_("Everybody may call it"), ""),
     "signed_in": lambda facts: (_("Somebody is signed in"), facts["subject"]),
     "subject_active": lambda facts: (_("The account is active"), ""),
     "subject_not_quarantined": lambda facts: (_("The account is not cut off"), ""),
     "session": lambda facts: (_("The session is live"), ""),
     "enrolled": lambda facts: (_("A second factor is enrolled"), ""),
-    "second_factor": lambda facts: (_("A second factor is verified"), ""),
+    "second_factor": lambda facts: (_("A second factor is verified"), ", ".join(facts["factors"])),
     "service_accounts": lambda facts: (_("The segment lets service accounts in"), ""),
     "segment_network": _network,
     "segment_hours": _hours,
     "assurance": _assurance,
     "freshness": _freshness,
 }
-WITHOUT_GRANT: Final = frozenset({Reason.NOT_GRANTED, Reason.ACTION_NOT_GRANTED})

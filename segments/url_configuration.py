@@ -59,7 +59,8 @@ def unmapped() -> tuple[str, ...]:
     segments = tuple(Segment(slug) for slug in {resource.segment for resource in resources})
     index = Policy(version=0, segments=segments, resources=resources).index
     known = views()
-    return tuple(name for name in protected(known) if index.view(name) == (None,) and not _names_its_segment(known[name]))
+    names = (name for name in protected(known) if not _names_its_segment(known[name]))
+    return tuple(name for name in names if index.view(name) == (None,))
 
 
 def _names_its_segment(found: tuple[Callable[..., Any], ...]) -> bool:

@@ -109,7 +109,8 @@ def breaks(
 
 
 def _first_break(
-    around: Circumstances, guardrail: Guardrail, people: tuple[Holder, ...], now: datetime) -> Break | None:
+    around: Circumstances, guardrail: Guardrail, people: tuple[Holder, ...], now: datetime
+) -> Break | None:
     targets = tuple(_targets(around.policy, guardrail))
     if not targets and guardrail.allows:
         return Break(guardrail, _name_of(guardrail))
@@ -123,14 +124,21 @@ def _first_break(
 
 
 def _judged(
-    around: Circumstances, guardrail: Guardrail, target: Target, segments: tuple[str, ...], holder: Holder, now: datetime
+    around: Circumstances,
+    guardrail: Guardrail,
+    target: Target,
+    segments: tuple[str, ...],
+    holder: Holder,
+    now: datetime,
 ) -> Break | None:
     times = (guardrail.at,) if guardrail.at else around.moments(segments, holder, now)
     held = tuple(at for at in times if guardrail.role is None or guardrail.role in holder.roles(at))
     if not held:
         return None  # never has the role that the guardrail is about
     places = (guardrail.address,) if guardrail.address else around.addresses(segments)
-    decision, context = most_favourable(around.policy, partial(_asking, holder, guardrail), target, contexts(held, places))
+    decision, context = most_favourable(
+        around.policy, partial(_asking, holder, guardrail), target, contexts(held, places)
+    )
     if decision.allowed == guardrail.allows:
         return None
     named = tuple(grant for grant in around.grants_on(segments) if grant.id in decision.grants)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from .conditions import has_begun, has_ended
 from .model import EVERYBODY, Subject, SubjectKind, Verification
 
 
@@ -18,7 +17,9 @@ class Assignment:
 
     def holds(self, at: datetime) -> bool:
         """Tell whether the role is held at `at`."""
-        return has_begun(self.not_before, at) and not has_ended(self.expires_at, at)
+        if self.not_before is not None and at < self.not_before:
+            return False
+        return self.expires_at is None or at < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)

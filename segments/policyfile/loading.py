@@ -16,7 +16,7 @@ from segments.policyfile.problems import Place, PolicyFileError, Problem
 from segments.policyfile.reading import Document
 
 
-class GuardrailsBroken(Exception):  # noqa: N818 (what happened, not a mistake in the program)
+class GuardrailsBroken(Exception):
     """The change would break guardrails, so it was not made."""
 
     def __init__(self, breaks: tuple[Break, ...]) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from segments.management.policy_verbs import check, decide, dump, explain, load
 from segments.management.policy_verbs.output import Exit, Output, VerbError
@@ -41,6 +41,7 @@ class Command(BaseCommand):
         try:
             code = run(options, Output(self.stdout, self.stderr))
         except VerbError as error:
-            raise CommandError(str(error), returncode=error.code) from None
+            self.stderr.write(str(error))
+            code = error.code
         if code is not Exit.DONE:
             sys.exit(code)

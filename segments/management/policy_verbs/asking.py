@@ -40,7 +40,7 @@ class QuestionError(ValueError):
     """A question that cannot be put."""
 
 
-class UnknownSubject(QuestionError):  # noqa: N818 (what it is)
+class UnknownSubject(QuestionError):
     """Nobody of that name."""
 
 

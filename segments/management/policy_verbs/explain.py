@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from segments import traces
 from segments.management.policy_verbs import words
 from segments.management.policy_verbs.asking import FACTORS, Desk, Question, QuestionError, UnknownSubject
 from segments.management.policy_verbs.output import Exit, Output, VerbError
-from segments.notation import moment_text, plain
+from segments.notation import duration_text, moment_text
 from segments.policy.fixes import Fix, nearest_fix
 from segments.policy.impact import Access, World, access_in
 from segments.policy.model import Context, Decision, Factor, Step, Verification, ViewTarget, WebTarget
@@ -136,14 +136,15 @@ def _asked(question: Question) -> str:
         who,
         words.target_words(question.target),
         _("from %s") % (question.context.address or _("an unknown address")),
-        moment_text(question.context.at),
+        words.when(question.context.at),
         factors or _("no second factor verified"),
     )
     return " · ".join(parts)
 
 
 def _age(verification: Verification, at: datetime) -> str:
-    return _("%s ago") % plain(at - verification.at)
+    age = timedelta(seconds=int((at - verification.at).total_seconds()))
+    return _("%s ago") % duration_text(age) if age else _("just now")
 
 
 def _answered(told: _Told) -> str:

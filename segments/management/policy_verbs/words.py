@@ -1,6 +1,7 @@
 """Changes, impacts and broken guardrails, as lines for people and as plain data for machines."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,7 +13,7 @@ from segments.policy.model import Factor, ViewTarget, WebTarget
 from segments.policyfile import Change
 from segments.traces import grant_words
 
-Row = tuple[str, str, str, str]
+Row = tuple[str, str, str, tuple[str, ...]]  # subject, segment, resource, factors
 
 
 def change_line(change: Change) -> str:
@@ -36,10 +37,10 @@ def _shown(value: Any) -> str:
 
 
 def impact_lines(found: Impact) -> Iterator[str]:
-    """One line for each subject, resource and action; what needs a passkey says so."""
+    """One line for each subject and resource; what opens with one kind of factor alone says so."""
     for sign, accesses in (("+", found.gained), ("-", found.lost)):
-        for (subject, segment, resource, action), factors in _factors(accesses).items():
-            yield f"{sign} {subject}: {action} {resource} ({segment}){_with(factors)}"
+        for (subject, segment, resource, factors), actions in _actions(accesses).items():
+            yield f"{sign} {subject}: {', '.join(actions)} {resource} ({segment}){_with(factors)}"
 
 
 def impact_data(found: Impact) -> dict[str, list[dict[str, Any]]]:
@@ -47,22 +48,29 @@ def impact_data(found: Impact) -> dict[str, list[dict[str, Any]]]:
 
 
 def _rows(accesses: tuple[Access, ...]) -> list[dict[str, Any]]:
-    keys = ("subject", "segment", "resource", "action")
-    return [dict(zip(keys, row, strict=True)) | {"factors": factors} for row, factors in _factors(accesses).items()]
+    return [
+        {"subject": subject, "segment": segment, "resource": resource, "action": action, "factors": list(factors)}
+        for (subject, segment, resource, factors), actions in _actions(accesses).items()
+        for action in actions
+    ]
 
 
-def _factors(accesses: tuple[Access, ...]) -> dict[Row, list[str]]:
-    found: dict[Row, list[str]] = {}
+def _actions(accesses: tuple[Access, ...]) -> dict[Row, list[str]]:
+    """The actions by whose and on what they are, and by the factors they open with."""
+    factors: dict[tuple[str, str, str, str], list[str]] = {}
     for access in accesses:
-        row = (access.subject, access.segment, access.resource, access.action)
-        found.setdefault(row, []).extend([access.factor] if access.factor else [])
+        opened = factors.setdefault((access.subject, access.segment, access.resource, access.action), [])
+        opened += [access.factor] if access.factor else []
+    found: dict[Row, list[str]] = {}
+    for (subject, segment, resource, action), opened in factors.items():
+        found.setdefault((subject, segment, resource, tuple(opened)), []).append(action)
     return found
 
 
-def _with(factors: list[str]) -> str:
-    if factors == [Factor.WEBAUTHN]:
+def _with(factors: tuple[str, ...]) -> str:
+    if factors == (Factor.WEBAUTHN,):
         return _(", with a passkey")
-    return _(", with an authenticator app") if factors == [Factor.TOTP] else ""
+    return _(", with an authenticator app") if factors == (Factor.TOTP,) else ""
 
 
 def break_line(broken: Break) -> str:
@@ -73,7 +81,7 @@ def break_line(broken: Break) -> str:
     answer = _("is allowed to") if broken.decision.allowed else _("is not allowed to")
     through = "; ".join(grant_words(grant) for grant in broken.grants) or broken.decision.reason.value
     place = _(" from %s") % broken.context.address if broken.context.address else ""
-    at = moment_text(broken.context.at)
+    at = when(broken.context.at)
     return f"{name}: {broken.who} {answer} {target_words(broken.target)}{place} ({at}): {through}"
 
 
@@ -89,6 +97,11 @@ def break_data(broken: Break) -> dict[str, Any]:
         "reason": decision.reason.value if decision else None,
         "grants": [{"id": grant.id, "holder": grant.holder, "segment": grant.segment} for grant in broken.grants],
     }
+
+
+def when(at: datetime) -> str:
+    """A time to the second, as people read it."""
+    return moment_text(at.replace(microsecond=0))
 
 
 def target_words(target: ViewTarget | WebTarget) -> str:
