@@ -10,6 +10,6 @@ class SegmentsConfig(AppConfig):
     verbose_name = _("Segments")
 
     def ready(self) -> None:
-        from segments import receivers  # the app registry is ready only now
+        from segments import checks, receivers  # noqa: F401 (the app registry is ready only now, and checks register)
 
         post_migrate.connect(receivers.create_built_in_segments, sender=self)

@@ -1,11 +1,21 @@
 """The views that the URL configuration has, by the names that policies use."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.urls import ResolverMatch, URLPattern, URLResolver, get_resolver
 
+from segments.models import Resource
+from segments.policy.model import Policy, Segment
+
 Views = Mapping[str, tuple[Callable[..., Any], ...]]
+SEGMENT_KWARG: Final = "segment_kwarg"  # the mark of a view that lies in the segment which one of its arguments names
+
+
+def name_of(match: ResolverMatch) -> str:
+    """The name of a view as policies know it; a view in a segment of its own adds which."""
+    kwarg = getattr(match.func, SEGMENT_KWARG, None)
+    return f"{match.view_name}[{match.kwargs[kwarg]}]" if kwarg else match.view_name
 
 
 def views() -> Views:
@@ -40,3 +50,18 @@ def _walk(
         else:
             match = ResolverMatch(pattern.callback, (), {}, pattern.name, namespaces=list(namespaces))
             yield match.view_name, pattern.callback
+
+
+def unmapped() -> tuple[str, ...]:
+    """The names of the protected views that no stored resource covers, and that name no segment themselves."""
+    rows = Resource.objects.filter(kind=Resource.Kind.VIEW).select_related("segment")
+    resources = tuple(row.value() for row in rows)
+    segments = tuple(Segment(slug) for slug in {resource.segment for resource in resources})
+    index = Policy(version=0, segments=segments, resources=resources).index
+    known = views()
+    names = (name for name in protected(known) if not _names_its_segment(known[name]))
+    return tuple(name for name in names if index.view(name) == (None,))
+
+
+def _names_its_segment(found: tuple[Callable[..., Any], ...]) -> bool:
+    return all(getattr(view, SEGMENT_KWARG, None) for view in found)

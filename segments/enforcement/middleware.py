@@ -1,7 +1,7 @@
 """Enforcement for Django views: protected by default, everything through the engine."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
@@ -15,9 +15,9 @@ from segments.administrator import Ruling
 from segments.enforcement.asking import subject_asking
 from segments.enforcement.responses import refusal
 from segments.policy.model import Context, ViewTarget
+from segments.url_configuration import SEGMENT_KWARG, name_of
 
 View = TypeVar("View", bound=Callable[..., Any])
-MARK: Final = "segment_kwarg"
 
 
 class DecidedRequest(PersonRequest):
@@ -30,7 +30,7 @@ def in_segment(*, kwarg: str) -> Callable[[View], View]:
     """Mark a view as lying in the segment that one of its URL arguments names."""
 
     def mark(view: View) -> View:
-        setattr(view, MARK, kwarg)
+        setattr(view, SEGMENT_KWARG, kwarg)
         return view
 
     return mark
@@ -55,16 +55,11 @@ class EnforcementMiddleware:
         if not getattr(view, "login_required", True):
             return None
         context = Context(at=timezone.now(), address=client_address(request))
-        target = ViewTarget(name=_view_name(request, view, kwargs), method=request.method or "")
+        target = ViewTarget(
+            name=name_of(request.resolver_match) if request.resolver_match else "", method=request.method or ""
+        )
         ruling = administrator.decide(lambda: subject_asking(request, context.at), target, context)
         if not ruling.decision.allowed:
             return refusal(request, ruling)
         request.ruling = ruling  # type: ignore[attr-defined]  # views may explain what let the request in
         return None
-
-
-def _view_name(request: HttpRequest, view: Callable[..., Any], kwargs: dict[str, Any]) -> str:
-    """The name of the view as Django names it; a view in a segment of its own adds which."""
-    name = request.resolver_match.view_name if request.resolver_match else ""
-    kwarg = getattr(view, MARK, None)
-    return f"{name}[{kwargs[kwarg]}]" if kwarg else name

@@ -1,9 +1,10 @@
 """The policy file: a document in, rows changed; rows in, a document out.
 
-`read` a file, `plan` what it would change, `apply` that; `dump` writes what is stored.
+`read` a file, then `rehearse` or `load` it; `dump` writes what is stored.
 """
 
 from segments.policyfile.applying import apply
+from segments.policyfile.loading import GuardrailsBroken, Rehearsal, load, rehearse
 from segments.policyfile.planning import Change, Changes, Kind, plan
 from segments.policyfile.problems import Place, PolicyFileError, Problem
 from segments.policyfile.reading import Document, read
@@ -13,13 +14,17 @@ __all__ = [
     "Change",
     "Changes",
     "Document",
+    "GuardrailsBroken",
     "Kind",
     "Place",
     "PolicyFileError",
     "Problem",
+    "Rehearsal",
     "apply",
     "as_yaml",
     "dump",
+    "load",
     "plan",
     "read",
+    "rehearse",
 ]

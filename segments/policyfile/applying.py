@@ -6,13 +6,14 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
-from accounts.models import Role, ServiceAccount, User
-from accounts.roles import grant_role, revoke_role
-from audit import ledger
+from accounts.models import Role, RoleAssignment, ServiceAccount, User
+from accounts.roles import RoleError, grant_role, revoke_role
+from audit.changes import record
+from audit.ledger import LONGEST_TEXT
 from segments.models import Flow, Grant, Guardrail, Resource, Segment
+from segments.notation import plain
 from segments.policyfile.planning import Change, Changes, Kind
 from segments.policyfile.problems import Place, PolicyFileError, Problem
-from segments.policyfile.values import plain
 
 REASON: Final = "policy file"
 # Where a row names a thing otherwise than the file does.
@@ -30,7 +31,7 @@ _KEYS: Final = {
 def apply(changes: Changes, *, by: User | None = None) -> None:
     """Make the changes, or none of them. `by` is None for the command line.
 
-    Raises PolicyFileError with everything that the rows' own checks refuse, and accounts.roles.RoleError.
+    Raises PolicyFileError with everything that the rows' own checks refuse.
     """
     writer = _Writer(changes, by)
     writer.take_away(Kind.GUARDRAIL, Kind.FLOW, Kind.GRANT, Kind.RESOURCE)
@@ -38,18 +39,23 @@ def apply(changes: Changes, *, by: User | None = None) -> None:
     for kind in _ROWS:
         writer.write(kind)
     writer.take_away(Kind.SEGMENT, Kind.ROLE)
-    if writer.problems:
-        raise PolicyFileError(changes.file, writer.problems)
+    writer.stop_at_problems()
     # Last, because the ledger is locked from its first entry to the end of the transaction.
     writer.assign_roles()
+    writer.stop_at_problems()
     writer.record()
 
 
 class _Writer:
     def __init__(self, changes: Changes, by: User | None) -> None:
+        self.file = changes.file
         self.changes = changes.changes
         self.by = by
         self.problems: list[Problem] = []
+
+    def stop_at_problems(self) -> None:
+        if self.problems:
+            raise PolicyFileError(self.file, self.problems)
 
     def of(self, kind: Kind) -> Iterator[Change]:
         return (change for change in self.changes if change.kind == kind)
@@ -84,34 +90,36 @@ class _Writer:
     def assign_roles(self) -> None:
         """A role assignment that changes is revoked and given anew: the record shows both."""
         for change in self.of(Kind.ROLE_ASSIGNMENT):
-            if change.row is not None:
-                revoke_role(assignment=change.row, by=self.by, reason=REASON)  # type: ignore[arg-type]
-            if change.after is not None:
-                values = {key: change.after[key] for key in ("reason", "not_before", "expires_at")}
-                holder = _holder(change.after["holder"])
-                grant_role(role=Role.objects.get(slug=change.after["role"]), holder=holder, by=self.by, **values)
+            try:
+                self._assign_role(change)
+            except RoleError as error:
+                self.problems.append(Problem(change.entry.place if change.entry else Place(1), str(error)))
+
+    def _assign_role(self, change: Change) -> None:
+        if isinstance(change.row, RoleAssignment):
+            revoke_role(assignment=change.row, by=self.by, reason=REASON)
+        if change.after is not None:
+            values = {key: change.after[key] for key in ("reason", "not_before", "expires_at")}
+            holder = _holder(change.after["holder"])
+            grant_role(role=Role.objects.get(slug=change.after["role"]), holder=holder, by=self.by, **values)
 
     def record(self) -> None:
         for change in self.changes:
             if change.kind is not Kind.ROLE_ASSIGNMENT:  # recorded by the verbs that made it
-                data = {
-                    "object": change.kind.value,
-                    "name": change.name,
-                    "before": plain(change.before),
-                    "after": plain(change.after),
-                }
+                name = f"{change.kind.value}:{change.name}"
+                before = {name: plain(change.before)} if change.before else {}
+                after = {name: plain(change.after)} if change.after else {}
                 actor = self.by.subject_id if self.by else ""
-                ledger.record(kind="policy.changed", actor=actor, subject=_subject(change), data=data)
+                record(kind="policy.changed", actor=actor, subject=_subject(change), before=before, after=after)
 
 
 def _subject(change: Change) -> str:
-    """What the entry is found by: the segment, the person or the role that it is about."""
+    """What the entry is found by, named as the ledger names things: resources and grants by their segment."""
     values = change.after or change.before or {}
-    if change.kind is Kind.USER:
-        return f"user:{change.name}"
-    if change.kind is Kind.SERVICE_ACCOUNT:
-        return f"service:{change.name}"
-    return str(values.get("segment") or values.get("from") or change.name)
+    if change.kind in {Kind.RESOURCE, Kind.GRANT}:
+        return f"segment:{values['segment']}"
+    prefix = "service" if change.kind is Kind.SERVICE_ACCOUNT else change.kind.value
+    return f"{prefix}:{change.name}"[:LONGEST_TEXT]
 
 
 def _holder(subject: str) -> User | ServiceAccount:
@@ -156,6 +164,7 @@ def _write_segment(change: Change, values: dict[str, Any], by: User | None) -> N
 def _write_resource(change: Change, values: dict[str, Any], by: User | None) -> None:
     """Every field, so that nothing of another kind is left where the kind changes."""
     row = Resource(pk=change.row.pk if change.row else None, segment=Segment.objects.get(slug=values["segment"]))
+    row._state.adding = change.row is None
     if "workload" in values:
         row.kind = Resource.Kind.WORKLOAD
         _saved(row, {"name": values["name"]} | values["workload"])

@@ -9,9 +9,8 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import UserManager
 from accounts.names import is_username, normalise_username
-from segments import validation
+from segments import notation, validation
 from segments.policy.questions import web_target
-from segments.policyfile import values
 from segments.policyfile.entries import Entry, Key, Problems, Read, Shape, entry, found, refuse
 from segments.policyfile.nodes import Mapping, Node, Scalar, Sequence
 from segments.policyfile.problems import Problem
@@ -112,7 +111,7 @@ def _address(written_as: str) -> str:
 
 
 def _duration(written_as: str) -> timedelta:
-    length = values.duration(written_as)
+    length = notation.duration(written_as)
     if length <= timedelta():
         raise ValueError(f"`{written_as}` is no time at all: give a longer one, or leave it out")
     return length
@@ -129,16 +128,16 @@ def _method(written_as: str) -> str:
 
 
 def _question_time(written_as: str) -> str:
-    return values.moment_text(values.moment(written_as))
+    return notation.moment_text(notation.moment(written_as))
 
 
 def _question_age(written_as: str) -> str:
-    return values.duration_text(values.duration(written_as))
+    return notation.duration_text(notation.duration(written_as))
 
 
 email: Final = written(_email)
 username: Final = written(_username)
-moment: Final = written(values.moment)
+moment: Final = written(notation.moment)
 duration: Final = written(_duration)
 host: Final = written(validation.host_in_a_form)
 clock: Final = written(str)

@@ -59,7 +59,7 @@ def parse(data: bytes, file: str) -> tuple[Mapping, list[Problem]]:
         raise PolicyFileError(file, [refusal.problem]) from None
 
 
-class _Refusal(Exception):  # noqa: N818 (never leaves this module)
+class _Refusal(Exception):
     def __init__(self, line: int, message: str, path: str = "") -> None:
         super().__init__(message)
         self.problem = Problem(Place(line, path), message)

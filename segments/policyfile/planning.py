@@ -10,12 +10,12 @@ from django.db import models
 
 from accounts.models import Role, RoleAssignment, ServiceAccount, User
 from segments.models import Flow, Grant, Guardrail, Resource, Segment
+from segments.notation import plain
 from segments.policyfile import references, writing
 from segments.policyfile.entries import Entry
 from segments.policyfile.problems import Place, Problem
 from segments.policyfile.reading import Document
 from segments.policyfile.shapes import HOLDERS
-from segments.policyfile.values import plain
 
 Values = dict[str, Any]
 

@@ -7,10 +7,10 @@ import yaml
 
 from accounts.models import Role, RoleAssignment, ServiceAccount, User
 from segments.models import Flow, Grant, Guardrail, Resource, Segment
+from segments.notation import plain
 from segments.policyfile import reading, shapes
 from segments.policyfile.entries import Shape
 from segments.policyfile.problems import PolicyFileError
-from segments.policyfile.values import plain
 from segments.validation import DAYS
 
 Values = dict[str, Any]

@@ -41,6 +41,7 @@ LEVELS: tuple[tuple[str, int], ...] = (
     ("segments.administrator", 3),
     ("segments.policyfile", 3),
     ("segments.guardrails", 3),
+    ("segments.lint", 3),
     ("segments.receivers", 3),
     ("segments.snapshot", 2),
     ("segments.access", 1),

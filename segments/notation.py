@@ -1,4 +1,4 @@
-"""Times and durations as a policy file writes them, and stored values as plain data. Reading raises ValueError."""
+"""Times and durations as people write them, and stored values as plain data. Reading raises ValueError."""
 
 import re
 from collections.abc import Mapping
