@@ -17,6 +17,7 @@ from segments.policy.model import (
     ViewTarget,
     WebResource,
     WebTarget,
+    WorkloadResource,
 )
 
 # Refusals that a person with a grant can mend or wait for: such a resource is shown, with what it needs.
@@ -59,7 +60,9 @@ def within_reach(policy: Policy, subject: Subject, context: Context) -> dict[str
     found: dict[str, list[Reach]] = {}
     held = _grants_of(policy, subject)
     for resource in policy.resources:
-        if resource.segment in held and isinstance(resource, ViewResource | WebResource):
+        if isinstance(resource, WorkloadResource) or resource.anonymous:
+            continue  # no person opens machines, and what everybody may call is nobody's access
+        if resource.segment in held:
             reach = _reach(policy, resource, subject, context, held[resource.segment])
             if reach.actions:
                 found.setdefault(resource.segment, []).append(reach)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Final
 
-from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.text import get_text_list
 from django.utils.timesince import timesince
@@ -138,7 +137,7 @@ def _segment_card(asked: Asked, segment: Segment, reaches: list[Reach]) -> Segme
     return SegmentCard(
         name=segment.name or segment.slug,
         slug=segment.slug,
-        url=reverse("segments:segment", kwargs={"slug": segment.slug}) if own and own.nearest.allowed else "",
+        url=reverse("segments:segment", kwargs={"slug": segment.slug}) if own and _can_be_opened(own) else "",
         requirement=requirement,
         requirement_level=level,
         resources=tuple(_resource_card(asked, reach) for reach in reaches if reach is not own),
@@ -167,10 +166,15 @@ def _resource_card(asked: Asked, reach: Reach) -> ResourceCard:
         address=_address(reach.resource),
         access=_access_words(asked, reach),
         until=access.until(reach.grants, asked.role_ends),
-        open_url=url if ready or reach.nearest.reason is Reason.REAUTHENTICATION_REQUIRED else "",
+        open_url=url if _can_be_opened(reach) else "",
         ready=ready,
         action_label=_("Open") if ready else _("Verify to open"),
     )
+
+
+def _can_be_opened(reach: Reach) -> bool:
+    """Whether following the link leads in, if need be through a fresh second factor."""
+    return reach.nearest.allowed or reach.nearest.reason is Reason.REAUTHENTICATION_REQUIRED
 
 
 def _access_words(asked: Asked, reach: Reach) -> str:
@@ -195,10 +199,12 @@ def _address(resource: ViewResource | WebResource) -> str:
 
 
 def _url(resource: ViewResource | WebResource) -> str:
-    """Where the resource is opened; empty where that needs more than its name."""
+    """Where the resource is opened; empty where that needs more than its name.
+
+    A web application has an address of its own, but nothing asks for decisions in front of it yet.
+    """
     if isinstance(resource, WebResource):
-        scheme = "https" if settings.ZT_TLS else "http"
-        return "" if resource.host.startswith("*") else f"{scheme}://{resource.host}{resource.path}"
+        return ""
     try:
         return reverse(resource.view.replace(":*", ":index"))
     except NoReverseMatch:

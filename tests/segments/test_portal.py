@@ -54,7 +54,7 @@ def test_what_the_role_opens_is_listed(client: Client, finance: Segment, alice: 
                     address="ledger.example.test",
                     access="Read and write, as Accountant",
                     until=None,
-                    open_url="http://ledger.example.test/",
+                    open_url="",
                     ready=True,
                     action_label="Open",
                 ),
@@ -116,15 +116,29 @@ def test_a_segment_that_asks_for_more_is_shown_with_what_it_asks(client: Client,
 def test_a_stale_factor_can_be_verified_from_the_portal(client: Client, finance: Segment, alice: User) -> None:
     finance.reauth_after = timedelta(minutes=15)
     finance.save()
-    assert ledger(client).action_label == "Open"
+    assert cards(client)[0].requirement == ""
     factories.verified_ago(client, minutes=16)
-    found = ledger(client)
-    assert (found.ready, found.action_label) == (False, "Verify to open")
+    card = cards(client)[0]
+    assert (card.requirement, card.url) == ("asks to verify again", "/segments/finance/")
 
 
 def test_a_grant_that_begins_later_says_so(client: Client, finance: Segment, alice: User) -> None:
     Grant.objects.filter(segment=finance).update(not_before=timezone.now() + timedelta(days=1))
     assert cards(client)[0].requirement == "not begun yet"
+
+
+def test_what_everybody_may_call_is_nobodys_access(client: Client, finance: Segment, alice: User) -> None:
+    assert [resource.name for resource in cards(client)[0].resources] == ["ledger"]
+    rows.web(finance, "ledger.example.test", "/healthz", name="health", anonymous=True)
+    assert [resource.name for resource in cards(client)[0].resources] == ["ledger"]
+
+
+def test_the_admin_can_be_opened_from_the_portal(client: Client) -> None:
+    factories.sign_in(client, factories.sam())
+    (card,) = cards(client)
+    assert [(found.address, found.open_url, found.action_label) for found in card.resources] == [
+        ("/admin/", "/admin/", "Open")
+    ]
 
 
 def test_the_page_takes_the_same_queries_for_one_and_thirty_segments(
