@@ -8,6 +8,7 @@ from django.db import transaction
 
 from accounts.models import Role, RoleAssignment, User
 from segments import guardrails, snapshot
+from segments.models import PolicyVersion
 from segments.policy.guardrails import Break
 from segments.policy.impact import World
 from segments.policyfile.applying import apply
@@ -57,6 +58,8 @@ def load(document: Document, *, now: datetime, prune: bool = False, by: User | N
 
 
 def _applied(document: Document, *, now: datetime, prune: bool, by: User | None = None) -> Changes:
+    # Whoever else changes the policy moves this row, and so waits until this is over, or is over before this begins.
+    PolicyVersion.objects.select_for_update().get()
     changes = plan(document, prune=prune)
     administered = _is_administered(now)
     apply(changes, by=by)
