@@ -111,7 +111,11 @@ def my_segment(ruling: Ruling, row: SegmentRow) -> dict[str, Any]:
 
 def requirements(segment: Segment) -> list[tuple[str, str]]:
     """What a segment asks of whoever enters, as (label, text)."""
-    factor = _("a passkey or security key") if segment.assurance is Assurance.PHISHING_RESISTANT else _("any")
+    factor = (
+        _("a passkey or security key")
+        if segment.assurance is Assurance.PHISHING_RESISTANT
+        else _("an authenticator app or a passkey")
+    )
     rows = [(_("Second factor"), factor)]
     if segment.reauth_after:
         minutes = int(segment.reauth_after.total_seconds() // 60)

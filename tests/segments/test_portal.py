@@ -168,7 +168,7 @@ def test_the_page_of_a_segment_says_what_it_asks_for(client: Client, finance: Se
     finance.save()
     answer = client.get("/segments/finance/", HTTP_ACCEPT="text/html")
     assert answer.context["requirements"] == [
-        ("Second factor", "any"),
+        ("Second factor", "an authenticator app or a passkey"),
         ("Verified", "at most 15 minutes ago"),
         ("From", "127.0.0.0/8"),
         ("Hours", "Mon, Tue, Wed, Thu, Fri, Sat, Sun 00:00–24:00 (UTC)"),
