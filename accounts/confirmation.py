@@ -1,12 +1,12 @@
 """Acts of staff that ask before they happen: on whom, what follows, and why it is done.
 
-An act is an action of an admin list. Chosen there, or with the button on a person's own page, it shows a page that names
-whom it will concern and whom not; confirmed with a reason, it calls its verb for each in one transaction.
+An act is an action of an admin list. Chosen there, or with the button on the page of a single row, it shows a page that
+names whom it will concern and whom not; confirmed with a reason, it calls its verb for each in one transaction.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,16 +19,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.privileges import staff_of
 from audit.recorded_admin import RecordedAdmin
 
 MOST_AT_ONCE: Final = 200
 Words = str | Promise
-
-
-class Verb(Protocol):
-    """What happens to one row. Records itself; raises ValueError where the row is not in a state for it."""
-
-    def __call__(self, row: Any, *, by: Any, reason: str) -> Any: ...
 
 
 class ReasonForm(forms.Form):
@@ -45,7 +40,10 @@ class Act:
     short_description: Words  # the button and the entry in the list of actions
     consequence: Words
     keep: Words  # the button that leaves things as they are
-    verb: Verb
+    verb: Callable[
+        ..., Any
+    ]  # (<of>=row, by=, reason=): records itself; ValueError where the row is not in a state for it
+    of: str
     refusal: Callable[[Any, Any], str]  # (staff, row) -> why not, or nothing
     allowed_permissions: Sequence[str]
     grave: bool = False
@@ -60,7 +58,7 @@ class Act:
         if len(rows) > MOST_AT_ONCE:
             page.message_user(request, _("Choose at most %d at once.") % MOST_AT_ONCE, messages.ERROR)
             return None
-        refused = [(row, why) for row in rows if (why := self.refusal(request.user, row))]
+        refused = [(row, why) for row in rows if (why := self.refusal(staff_of(request), row))]
         chosen = [row for row in rows if row not in {row for row, _why in refused}]
         form = ReasonForm(request.POST if "confirmed" in request.POST else None)
         if form.is_valid() and chosen:
@@ -79,7 +77,7 @@ class Act:
     def _acted(self, page: RecordedAdmin, request: HttpRequest, row: Any, reason: str) -> bool:
         try:
             with transaction.atomic():
-                self.verb(row, by=request.user, reason=reason)
+                self.verb(**{self.of: row}, by=staff_of(request), reason=reason)
         except ValueError as error:
             page.message_user(request, _("Nothing done: %(why)s.") % {"why": error}, messages.WARNING)
             return False
@@ -97,3 +95,20 @@ class Act:
             **context,
         }
         return TemplateResponse(request, "admin/confirm_act.html", everything)
+
+
+class ActingAdmin(RecordedAdmin):
+    """Shows, on the page of a row, the acts that are possible for it as buttons."""
+
+    change_form_template = "admin/change_form_with_acts.html"
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        tools = self.page_tools(request, kwargs.get("obj"))
+        return super().render_change_form(request, context | tools, *args, **kwargs)
+
+    def page_tools(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        offered = self.get_actions(request)
+        acts = [act for act in self.actions or () if isinstance(act, Act) and act.name in offered]
+        return {"acts": [act for act in acts if row is not None and not act.refusal(staff_of(request), row)]}

@@ -15,7 +15,8 @@ class LinesField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.Textarea(attrs={"rows": 2, "cols": 40, "spellcheck": "false", "autocapitalize": "none"})
-        super().__init__(**({"required": False, "widget": widget} | kwargs))
+        options: dict[str, Any] = {"required": False, "widget": widget}
+        super().__init__(**(options | kwargs))
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
@@ -28,8 +29,9 @@ class LinesField(forms.CharField):
         return items
 
     def has_changed(self, initial: Any, data: Any) -> bool:
+        """Empty is empty, however it is stored."""
         try:
-            return bool((initial or []) != self.to_python(data))
+            return bool((initial or None) != (self.to_python(data) or None))
         except ValidationError:
             return True
 
@@ -38,7 +40,9 @@ class NetworksField(LinesField):
     """CIDRs without host bits, in their shortest form."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**({"help_text": gettext_lazy("One a line, such as 10.0.0.0/8. Empty: from everywhere.")} | kwargs))
+        super().__init__(
+            **({"help_text": gettext_lazy("One a line, such as 10.0.0.0/8. Empty: from everywhere.")} | kwargs)
+        )
 
     def checked(self, items: list[str]) -> list[str]:
         problems = [problem for item in items if (problem := network_problem(item))]

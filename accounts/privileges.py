@@ -1,4 +1,4 @@
-"""What one of the staff may do to another person's account, and to their own: nobody lifts themselves, nobody reaches up.
+"""What staff may do to the accounts of others, and to their own: nobody lifts themselves, nobody reaches up.
 
 Django's permissions say which pages somebody may use; these rules say on whom, and what may be handed on.
 """
@@ -10,10 +10,17 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, RoleAssignment, ServiceAccount, User
+
+
+def staff_of(request: HttpRequest) -> User:
+    """Who of the staff sits before a page of the admin; it lets nobody else in."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def permissions_of(person: User) -> frozenset[str]:
@@ -23,7 +30,7 @@ def permissions_of(person: User) -> frozenset[str]:
 
 
 def may_change(actor: User, person: User) -> bool:
-    """Whoever changes an account could become it: only a superuser reaches a superuser, nobody reaches more than they hold."""
+    """Whoever changes an account could become it: nobody reaches one that may do more than they may."""
     if actor.is_superuser or actor.pk == person.pk:
         return True
     return not reaches_up(actor, person) and permissions_of(person) <= permissions_of(actor)
@@ -35,7 +42,7 @@ def reaches_up(actor: User, person: User) -> bool:
 
 
 def may_cut_off(actor: User, person: User) -> bool:
-    """Ending sign-ins, deactivation and quarantine take, they give nothing: staff may stop their peers, not a superuser."""
+    """Signing out, deactivation and quarantine give nothing: staff may stop their peers, though not a superuser."""
     return actor.pk != person.pk and not reaches_up(actor, person)
 
 
@@ -59,7 +66,7 @@ def may_give_group(actor: User, group: Group) -> bool:
 
 
 def may_hand_on(actor: User, role: Role) -> bool:
-    """The role that opens the administration is given by those who hold it, every other one by whoever may give roles."""
+    """The role that opens the administration is given by those who hold it, others by whoever may give roles."""
     if actor.is_superuser or role.slug != Role.ADMINISTRATOR:
         return True
     return RoleAssignment.objects.active(timezone.now()).filter(user=actor, role=role).exists()
@@ -109,7 +116,7 @@ def administrator_kept() -> Iterator[None]:
         yield
         if there_was_one and not _administrators().exists():
             raise ValidationError(
-                _("Nobody would be left who can administer: first make another superuser with the role “administrator”."),
+                _("Nobody would be left who can administer: first give another superuser the role “administrator”."),
                 code="last_administrator",
             )
 

@@ -34,7 +34,7 @@ PERMISSIONS: Final[Mapping[str, Mapping[str, Collection[str]]]] = {  # group -> 
 
 
 def equip(permissions: Mapping[str, Mapping[str, Collection[str]]], using: str) -> None:
-    """Give each group the permissions of each app, unless it has some of that app already: what staff changed since stays."""
+    """Give each group its permissions of each app, unless it has some of that app: what staff changed since stays."""
     for name, by_app in permissions.items():
         group, _created = Group.objects.using(using).get_or_create(name=name)
         for app, codenames in by_app.items():

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts import sessions
 from accounts.models import User
-from audit import ledger
+from audit import changes, ledger
 
 
 class StandingError(ValueError):
@@ -60,5 +60,11 @@ def end_sign_ins(*, user: User, by: User, reason: str) -> int:
 
 
 def _record(user: User, by: User, reason: str, before: dict[str, object], after: dict[str, object]) -> None:
-    data = {"before": before, "after": after, "reason": reason}
-    ledger.record(kind="account.changed", actor=by.subject_id, subject=user.subject_id, data=data)
+    changes.record(
+        kind="account.changed",
+        actor=by.subject_id,
+        subject=changes.name_of(user),
+        before=before,
+        after=after,
+        reason=reason,
+    )

@@ -98,8 +98,8 @@ def _columns(row: Model, without: Collection[str]) -> State:
 
 
 def _related(row: Model, relation: str) -> State:
-    back = row._meta.get_field(relation).field.name
     rows = getattr(row, relation).all()
+    back = getattr(row, relation).field.name
     keys = [field.name for field in rows.model._meta.concrete_fields if field.is_relation]
     return {
         f"{relation}:{other.pk}": _columns(other, {back, other._meta.pk.name})

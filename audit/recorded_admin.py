@@ -1,7 +1,7 @@
 """Admin pages whose every change is in the ledger, and that notice when two people edit the same thing."""
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -14,13 +14,20 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
-from audit import changes
+from audit import changes, ledger
 from audit.changes import State
 
 
 def actor_of(request: HttpRequest) -> str:
     """Who makes a change, as the ledger names people."""
     return changes.name_of(request.user)  # type: ignore[arg-type]  # staff only: never anonymous
+
+
+class GuardedSite(admin.AdminSite):
+    """A site that says what has to hold after every change."""
+
+    def safeguard(self, request: HttpRequest) -> AbstractContextManager[None]:
+        raise NotImplementedError
 
 
 class RecordedForm(forms.ModelForm):
@@ -43,8 +50,8 @@ class RecordedForm(forms.ModelForm):
         if self.instance.pk and self.data.get(self.add_prefix("seen")) != self.initial["seen"]:
             raise ValidationError(
                 _(
-                    "Somebody else changed this after you opened the page, so nothing was saved. What you typed is still "
-                    "here: open the page anew in another tab, compare, and make your change there."
+                    "Somebody else changed this after you opened the page, so nothing was saved. What you typed is "
+                    "still here: open the page anew in another tab, compare, and make your change there."
                 ),
                 code="conflict",
             )
@@ -54,6 +61,7 @@ class RecordedForm(forms.ModelForm):
 class RecordedAdmin(admin.ModelAdmin):
     """Writes what staff change to the ledger, in the same transaction, with before and after."""
 
+    admin_site: GuardedSite
     form = RecordedForm
     ledger_kind: ClassVar[str] = "policy.changed"
     unrecorded: ClassVar[Collection[str]] = ()  # columns that are nobody's change, or a secret
@@ -63,13 +71,13 @@ class RecordedAdmin(admin.ModelAdmin):
     def read_state(self, row: Model) -> State:
         return changes.state_of(row, without=self.unrecorded, relations=self.recorded_relations)
 
-    def safeguard(self, _request: HttpRequest) -> AbstractContextManager[None]:
-        """Around every change: may refuse it with a ValidationError once it is made, and then nothing of it stays."""
-        return nullcontext()
-
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[Any]:  # noqa: FBT001, FBT002 (Django's signature)
         form = super().get_form(request, obj, change=change, **kwargs)
-        own = {"read_state": staticmethod(self.read_state), "refusal": getattr(request, "refusal", []), "staff": request.user}
+        own = {
+            "read_state": staticmethod(self.read_state),
+            "refusal": getattr(request, "refusal", []),
+            "staff": request.user,
+        }
         return type(form.__name__, (form,), own)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -82,7 +90,7 @@ class RecordedAdmin(admin.ModelAdmin):
         return [(title, {**options, "fields": [*fields, "seen"]}), *fieldsets[1:]]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Locked for the rest of the transaction when it is to be changed: who comes second sees what the first one did."""
+        """Locked for the rest of the transaction when it is to be changed: the second sees what the first did."""
         row = super().get_object(request, object_id, from_field)
         if row is None or request.method != "POST":
             return row
@@ -119,30 +127,39 @@ class RecordedAdmin(admin.ModelAdmin):
 
     @contextmanager
     def guarded(self, request: HttpRequest) -> Iterator[None]:
-        with transaction.atomic(), self.safeguard(request):
+        """Around every change: the site may refuse it with a ValidationError once it is made, and it is undone."""
+        with transaction.atomic(), self.admin_site.safeguard(request):
             yield
 
     # ------------------------------------------------------------ what is recorded
-    def record(self, request: HttpRequest, subject: str, *, before: State, after: State) -> None:
+    def ledger_subject(self, row: Any) -> str:
+        """What the entries about `row` are found by."""
+        return changes.name_of(row)
+
+    def record(self, request: HttpRequest, row: Model, *, before: State, after: State) -> None:
+        subject = self.ledger_subject(row)[: ledger.LONGEST_TEXT]
         changes.record(kind=self.ledger_kind, actor=actor_of(request), subject=subject, before=before, after=after)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 (Django's signature)
         """The last step of adding and of changing: all rows are written, so that the state after is known."""
         super().save_related(request, form, formsets, change)
         saved = self.model._base_manager.get(pk=form.instance.pk)
-        self.record(request, changes.name_of(saved), before=form.before, after=self.read_state(saved))
+        self.record(request, saved, before=form.before, after=self.read_state(saved))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         self.delete_queryset(request, self.model._base_manager.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         with self.guarded(request):
-            rows = list(queryset)
-            gone = [(changes.name_of(row), self.state_with_cascade(row)) for row in rows]
-            for row in rows:
-                row.delete()
-            for subject, before in gone:
-                self.record(request, subject, before=before, after={})
+            gone = [(row, self.state_with_cascade(row)) for row in queryset]
+            queryset.delete()  # leaves the rows in hand as they were
+            for row, before in gone:
+                self.record(request, row, before=before, after={})
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Where rows stand in the way, the page says which: no permission would help."""
+        found, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return found, counts, set() if protected else lacking, protected
 
     def state_with_cascade(self, row: Model) -> State:
         """What is gone with the row: itself, and every row that falls with it."""
@@ -153,15 +170,21 @@ class RecordedAdmin(admin.ModelAdmin):
         return own | {f"{other._meta.model_name}:{other.pk}": changes.state_of(other) for other in fallen}
 
     # ------------------------------------------------------------ what may be asked for
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
         """Only what the page offers as a filter: any other look-up would read columns letter by letter."""
-        names = [item if isinstance(item, str) else item[0] for item in self.list_filter if isinstance(item, str | tuple)]
-        offered = [name for name in (*names, self.date_hierarchy) if name]
+        offered = [name for name in (*map(_parameter, self.list_filter), self.date_hierarchy) if name]
         asked = any(lookup == name or lookup.startswith(f"{name}__") for name in offered)
         return asked and super().lookup_allowed(lookup, value, request)
+
+
+def _parameter(item: Any) -> str:
+    """What an entry of `list_filter` is called in a query."""
+    if isinstance(item, type) and issubclass(item, admin.SimpleListFilter):
+        return str(item.parameter_name)
+    return item if isinstance(item, str) else str(item[0])
 
 
 def refusal_words(error: ValidationError | IntegrityError) -> list[str]:
     if isinstance(error, ValidationError):
         return list(error.messages)
-    return [_("It collides with a change that somebody else made at the same moment. Look at the current state and save again.")]
+    return [_("It collides with a change made at the same moment. Look at how things are now, and save again.")]

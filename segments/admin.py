@@ -4,18 +4,18 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.confirmation import Act
+from accounts.confirmation import Act, ActingAdmin
 from accounts.models import User
+from accounts.privileges import staff_of
 from audit.recorded_admin import RecordedAdmin
-from segments import privileges
-from segments import quarantine as quarantines
+from segments import privileges, quarantine
 from segments.forms import FlowForm, GrantForm, GuardrailForm, NewGrantForm, ResourceForm, ResourceFormSet, SegmentForm
 from segments.models import Flow, Grant, Guardrail, Resource, Segment
 
@@ -26,14 +26,6 @@ def warning(words: str | Promise) -> SafeString:
 
 
 # ---------------------------------------------------------------- acts
-def quarantine(segment: Segment, *, by: User, reason: str) -> None:
-    quarantines.quarantine(segment=segment, by=by, reason=reason)
-
-
-def lift_quarantine(segment: Segment, *, by: User, reason: str) -> None:
-    quarantines.lift(segment=segment, by=by, reason=reason)
-
-
 def refusal_to_quarantine(staff: User, segment: Segment) -> str:
     if segment.slug == Segment.ADMINISTRATION:
         return _("In quarantine it could not be opened again from here.")
@@ -56,7 +48,8 @@ ACTS = (
         short_description=gettext_lazy("Quarantine"),
         consequence=gettext_lazy("Nobody enters any more, whatever their grants, from the next request on."),
         keep=gettext_lazy("Leave it open"),
-        verb=quarantine,
+        verb=quarantine.quarantine,
+        of="segment",
         refusal=refusal_to_quarantine,
         allowed_permissions=("change",),
         grave=True,
@@ -66,7 +59,8 @@ ACTS = (
         short_description=gettext_lazy("Lift quarantine"),
         consequence=gettext_lazy("Grants open the segment again, as before."),
         keep=gettext_lazy("Keep the quarantine"),
-        verb=lift_quarantine,
+        verb=quarantine.lift,
+        of="segment",
         refusal=refusal_to_lift,
         allowed_permissions=("change",),
     ),
@@ -81,7 +75,7 @@ class StaffPart(admin.StackedInline):
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[Any]:
         formset = super().get_formset(request, obj, **kwargs)
-        form = type(formset.form.__name__, (formset.form,), {"staff": request.user})
+        form = type(formset.form.__name__, (formset.form,), {"staff": staff_of(request)})
         return type(formset.__name__, (formset,), {"form": form})
 
 
@@ -92,12 +86,12 @@ class ResourcePart(StaffPart):
     readonly_fields = ("open_to",)
     fieldsets = (
         (None, {"fields": (("kind", "name"), "anonymous", "open_to")}),
-        (gettext_lazy("View of this project"), {"fields": ("view",)}),
+        (gettext_lazy("View of this project"), {"fields": ("view",), "classes": ("kind-view",)}),
         (
             gettext_lazy("Web application"),
-            {"fields": (("host", "path"), "methods", ("upstream", "case_insensitive"))},
+            {"fields": (("host", "path"), "methods", ("upstream", "case_insensitive")), "classes": ("kind-web",)},
         ),
-        (gettext_lazy("Machines or pods"), {"fields": ("cidrs", "namespace", "labels"), "classes": ("collapse",)}),
+        (gettext_lazy("Machines or pods"), {"fields": ("cidrs", "namespace", "labels"), "classes": ("kind-workload",)}),
     )
 
     @admin.display(description=gettext_lazy("open to"))
@@ -115,7 +109,10 @@ class GrantPart(StaffPart):
     verbose_name_plural = gettext_lazy("grants")
     fieldsets = (
         (None, {"fields": ("holder", "actions", ("not_before", "expires_at"), "reason", "granted")}),
-        (gettext_lazy("Only from networks, only at hours"), {"fields": ("networks", "hours"), "classes": ("collapse",)}),
+        (
+            gettext_lazy("Only from networks, only at hours"),
+            {"fields": ("networks", "hours"), "classes": ("collapse",)},
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
@@ -143,7 +140,10 @@ class NewGrantPart(StaffPart):
     autocomplete_fields = ("role", "user", "service_account")
     fieldsets = (
         (None, {"fields": (("role", "user", "service_account"), "actions", ("not_before", "expires_at"), "reason")}),
-        (gettext_lazy("Only from networks, only at hours"), {"fields": ("networks", "hours"), "classes": ("collapse",)}),
+        (
+            gettext_lazy("Only from networks, only at hours"),
+            {"fields": ("networks", "hours"), "classes": ("collapse",)},
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
@@ -156,14 +156,25 @@ class NewGrantPart(StaffPart):
     def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
         return False
 
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
 
 # ---------------------------------------------------------------- segments
 @admin.register(Segment)
-class SegmentAdmin(RecordedAdmin):
+class SegmentAdmin(ActingAdmin):
     form = SegmentForm
-    change_form_template = "admin/change_form_with_acts.html"
     recorded_relations = ("resources", "grants")
-    list_display = ("name", "slug", "shown_state", "sensitivity", "assurance", "resource_count", "grant_count", "anonymous")
+    list_display = (
+        "name",
+        "shown_state",
+        "anonymous",
+        "sensitivity",
+        "resource_count",
+        "grant_count",
+        "assurance",
+        "slug",
+    )
     list_filter = ("state", "sensitivity", "assurance", "allow_service_accounts")
     search_fields = ("slug", "name", "resources__name", "resources__host", "resources__view")
     search_help_text = gettext_lazy("Search for a segment, or for a resource by name, host or view.")
@@ -191,20 +202,12 @@ class SegmentAdmin(RecordedAdmin):
         return {"slug": ("name",)} if obj is None else {}
 
     def has_change_permission(self, request: HttpRequest, obj: Segment | None = None) -> bool:
-        return super().has_change_permission(request, obj) and (obj is None or privileges.may_change(request.user, obj))
+        return super().has_change_permission(request, obj) and (
+            obj is None or privileges.may_change(staff_of(request), obj)
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Segment | None = None) -> bool:
         return super().has_delete_permission(request, obj) and not (obj is not None and obj.built_in)
-
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **self._tools(request, object_id)})
-
-    def _tools(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        segment = Segment.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
-        if segment is None or request.method != "GET":
-            return {}
-        offered = [act for act, _name, _words in self.get_actions(request).values() if isinstance(act, Act)]
-        return {"acts": [act for act in offered if not act.refusal(request.user, segment)]}
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def shown_state(self, segment: Segment) -> str:
@@ -241,6 +244,9 @@ class FlowAdmin(RecordedAdmin):
     search_help_text = gettext_lazy("Search for a segment or a description.")
     autocomplete_fields = ("source", "target")
     fieldsets = ((None, {"fields": ("source", "target", "ports", "description")}),)
+
+    def ledger_subject(self, row: Flow) -> str:
+        return f"flow:{row.source.slug} → {row.target.slug}"
 
     @admin.display(description=gettext_lazy("ports"))
     def ports_text(self, flow: Flow) -> str:

@@ -1,6 +1,7 @@
 """What segments and grants are made of, as staff fill it in. What is wrong is said, and what was typed stays."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import yaml
@@ -11,11 +12,16 @@ from django.utils.translation import gettext_lazy
 
 from accounts.form_fields import LinesField
 from segments import validation
+from segments.notation import duration, duration_text
+from segments.policyfile import PolicyFileError
+from segments.policyfile.reading import typed_question
 
 DAYS: Final = tuple(
     zip(validation.DAYS, map(gettext_lazy, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")), strict=True)
 )
 ACTIONS: Final = (("read", gettext_lazy("read")), ("write", gettext_lazy("write")))
+
+Widgets = dict[str, forms.Widget | type[forms.Widget]]
 
 
 class MethodsField(LinesField):
@@ -34,9 +40,6 @@ class MethodsField(LinesField):
         methods = list(dict.fromkeys(item.upper() for item in items)) or None
         validation.validate_methods(methods)
         return methods
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(initial or None, data)
 
 
 class PortsField(LinesField):
@@ -71,16 +74,13 @@ class LabelsField(LinesField):
             labels[name] = text
         return labels
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(initial or {}, data)
-
 
 class PartsWidget(forms.MultiWidget):
     """Several inputs for one value, each with its own label."""
 
     template_name = "admin/segments/parts.html"
 
-    def __init__(self, widgets: dict[str, forms.Widget], labels: Sequence[Any]) -> None:
+    def __init__(self, widgets: Widgets, labels: Sequence[Any]) -> None:
         super().__init__(widgets)
         self.labels = labels
 
@@ -96,7 +96,7 @@ class HoursWidget(PartsWidget):
 
     def __init__(self) -> None:
         clock = {"size": 5, "placeholder": "07:00", "class": "vTimeField-plain"}
-        widgets = {
+        widgets: Widgets = {
             "days": forms.CheckboxSelectMultiple(choices=DAYS),
             "from": forms.TextInput(attrs=clock),
             "to": forms.TextInput(attrs=clock | {"placeholder": "19:00"}),
@@ -106,7 +106,9 @@ class HoursWidget(PartsWidget):
         super().__init__(widgets, labels)
 
     def decompress(self, value: Any) -> list[Any]:
-        return [value.get(name) for name in ("days", "from", "to", "tz")] if isinstance(value, dict) else [[], "", "", ""]
+        return (
+            [value.get(name) for name in ("days", "from", "to", "tz")] if isinstance(value, dict) else [[], "", "", ""]
+        )
 
 
 class HoursField(forms.MultiValueField):
@@ -117,11 +119,12 @@ class HoursField(forms.MultiValueField):
     def __init__(self, **kwargs: Any) -> None:
         fields = (forms.MultipleChoiceField(choices=DAYS), forms.CharField(), forms.CharField(), forms.CharField())
         hint = gettext_lazy("All empty: at any hour. The end is not included; 24:00 is the end of the day.")
-        super().__init__(fields, **({"required": False, "require_all_fields": False, "help_text": hint} | kwargs))
+        options: dict[str, Any] = {"required": False, "require_all_fields": False, "help_text": hint}
+        super().__init__(fields, **(options | kwargs))
 
     def clean(self, value: Any) -> dict[str, Any] | None:
         days, *texts = value if isinstance(value, list) else [[], "", "", ""]
-        start, end, zone = ((text or "").strip() for text in texts)
+        start, end, zone = (str(text or "").strip() for text in texts)
         if not days and not start and not end and not zone:
             return None
         hours = {"days": sorted(days or [], key=_place), "from": _clock(start), "to": _clock(end), "tz": zone}
@@ -139,16 +142,15 @@ class ActionsWidget(PartsWidget):
     use_fieldset = True
 
     def __init__(self) -> None:
-        widgets = {
+        widgets: Widgets = {
             "known": forms.CheckboxSelectMultiple(choices=ACTIONS),
             "own": forms.TextInput(attrs={"size": 24, "placeholder": "approve, export"}),
         }
         super().__init__(widgets, ("", gettext_lazy("and of your own")))
 
     def decompress(self, value: Any) -> list[Any]:
-        stored = value if isinstance(value, list) else []
-        known = [name for name, _label in ACTIONS]
-        return [[name for name in stored if name in known], ", ".join(name for name in stored if name not in known)]
+        """Not called: a stored value is a list, and so would be taken for the inputs'. The field parts it."""
+        return [[], ""]
 
 
 class ActionsField(forms.MultiValueField):
@@ -159,11 +161,19 @@ class ActionsField(forms.MultiValueField):
     def __init__(self, **kwargs: Any) -> None:
         fields = (forms.MultipleChoiceField(choices=ACTIONS), forms.CharField())
         hint = gettext_lazy("Reading is GET, HEAD and OPTIONS, writing every other method.")
-        super().__init__(fields, **({"required": False, "require_all_fields": False, "help_text": hint} | kwargs))
+        options: dict[str, Any] = {"required": False, "require_all_fields": False, "help_text": hint}
+        super().__init__(fields, **(options | kwargs))
+
+    def prepare_value(self, value: Any) -> Any:
+        """What is stored, as the two inputs show it; what was typed stays."""
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            return value
+        known = [name for name, _label in ACTIONS]
+        return [[name for name in value if name in known], ", ".join(name for name in value if name not in known)]
 
     def clean(self, value: Any) -> list[str]:
-        known, own = value if isinstance(value, list) else [[], ""]
-        items = [*(known or []), *(item.strip() for item in (own or "").replace("\n", ",").split(","))]
+        known, own = value if isinstance(value, list) else ([], "")
+        items = [*(known or []), *(item.strip() for item in str(own or "").split(","))]
         actions = list(dict.fromkeys(item for item in items if item))
         validation.validate_actions(actions)
         return actions
@@ -175,32 +185,60 @@ class ActionsField(forms.MultiValueField):
             return True
 
 
-class YAMLField(forms.CharField):
-    """A mapping, written as in the policy file."""
+class DurationField(forms.Field):
+    """A length of time as the policy file writes it: 15m, 1h30m."""
 
     def __init__(self, **kwargs: Any) -> None:
-        widget = forms.Textarea(attrs={"rows": 8, "cols": 60, "spellcheck": "false", "class": "vLargeTextField mono"})
-        super().__init__(**({"widget": widget} | kwargs))
+        options: dict[str, Any] = {
+            "required": False,
+            "help_text": gettext_lazy("Such as 15m or 1h30m."),
+        }
+        super().__init__(**(options | kwargs))
+
+    def prepare_value(self, value: Any) -> Any:
+        return duration_text(value) if isinstance(value, timedelta) else value
+
+    def to_python(self, value: Any) -> Any:
+        text = str(value or "").replace(" ", "")
+        try:
+            return duration(text) if text else None
+        except ValueError:
+            raise ValidationError(
+                _("“%(value)s” is not a length of time: write it as 15m.") % {"value": value}
+            ) from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.to_python(data) != initial)
+        except ValidationError:
+            return True
+
+
+class QuestionField(forms.Field):
+    """The question of a guardrail, with the keys that the policy file has for it, one a line."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.Textarea(attrs={"rows": 8, "cols": 60, "spellcheck": "false", "class": "mono"})
+        options: dict[str, Any] = {"widget": widget}
+        super().__init__(**(options | kwargs))
 
     def prepare_value(self, value: Any) -> Any:
         return yaml.safe_dump(value, allow_unicode=True, sort_keys=False) if isinstance(value, dict) else value
 
     def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
+        text = str(value or "")
+        if not text.strip():
+            return None
         try:
-            found = yaml.safe_load(text)
-        except yaml.MarkedYAMLError as error:
-            place = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise ValidationError(_("Line %(line)d is not YAML: %(why)s.") % {"line": place, "why": error.problem}) from None
-        except (yaml.YAMLError, ValueError, RecursionError):
-            raise ValidationError(_("This is not YAML: write it as key: value, one a line.")) from None
-        if found is not None and not isinstance(found, dict):
-            raise ValidationError(_("Write it as key: value, one a line."))
-        return found or {}
+            return typed_question(text)
+        except PolicyFileError as error:
+            words = _("Line %(line)d: %(why)s.")
+            problems = [words % {"line": found.place.line, "why": found.message} for found in error.problems]
+            raise ValidationError(problems) from None
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
-            return bool(self.to_python(data) != (initial or {}))
+            return bool(self.to_python(data) != initial)
         except ValidationError:
             return True
 

@@ -1,6 +1,6 @@
 """Segments, resources, grants, flows and guardrails as staff fill them in."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -10,26 +10,50 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.form_fields import NetworksField
-from accounts.models import User
+from accounts.models import Role, User
 from audit.recorded_admin import RecordedForm
 from segments import privileges
-from segments.form_fields import ActionsField, HoursField, LabelsField, MethodsField, PortsField, YAMLField
+from segments.form_fields import (
+    ActionsField,
+    DurationField,
+    HoursField,
+    LabelsField,
+    MethodsField,
+    PortsField,
+    QuestionField,
+)
 from segments.models import Flow, Grant, Guardrail, Resource, Segment
 
 
 class SegmentForm(RecordedForm):
+    reauth_after = DurationField(
+        label=gettext_lazy("Verify again after"),
+        help_text=gettext_lazy("Greatest age of the last second factor, such as 15m or 1h30m. Empty: none."),
+    )
     networks = NetworksField(label=gettext_lazy("Networks"))
     hours = HoursField(label=gettext_lazy("Hours"))
 
     class Meta:
         model = Segment
         fields = (
-            "slug", "name", "description", "sensitivity", "owners", "assurance", "reauth_after", "allow_service_accounts",
-            "networks", "hours",
+            "slug", "name", "description", "sensitivity", "owners", "assurance", "reauth_after",
+            "allow_service_accounts", "networks", "hours",
         )  # fmt: skip
 
 
 # ---------------------------------------------------------------- resources
+# Only the fields of its kind count in a resource: the page hides the others, and their leftovers are not stored.
+OF_KIND: Final = {
+    Resource.Kind.VIEW: ("view", "anonymous"),
+    Resource.Kind.WEB: ("host", "path", "methods", "upstream", "case_insensitive", "anonymous"),
+    Resource.Kind.WORKLOAD: ("cidrs", "namespace", "labels"),
+}
+BLANK: Final[dict[str, Any]] = {
+    "view": "", "host": "", "path": "", "methods": None, "upstream": "", "case_insensitive": False, "anonymous": False,
+    "cidrs": [], "namespace": "", "labels": {},
+}  # fmt: skip
+
+
 class ResourceForm(forms.ModelForm):
     staff: User
 
@@ -54,6 +78,9 @@ class ResourceForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        for name, nothing in BLANK.items():
+            if name not in OF_KIND.get(cleaned.get("kind", ""), BLANK):
+                cleaned[name] = nothing
         if self.has_changed():
             self._check_privilege(anonymous=bool(cleaned.get("anonymous")))
         return cleaned
@@ -61,7 +88,9 @@ class ResourceForm(forms.ModelForm):
     def _check_privilege(self, *, anonymous: bool) -> None:
         """Against what is stored, too: what is anonymous already is a superuser's to change."""
         was = bool(self.instance.pk and self.initial.get("anonymous"))
-        refusal = privileges.refusal_to_change_resource(self.staff, self.cleaned_data["segment"], anonymous=anonymous or was)
+        refusal = privileges.refusal_to_change_resource(
+            self.staff, self.cleaned_data["segment"], anonymous=anonymous or was
+        )
         if refusal:
             raise ValidationError(refusal, code="not_allowed")
 
@@ -118,7 +147,9 @@ class GrantForm(forms.ModelForm):
     def _check_window(self, cleaned: dict[str, Any]) -> None:
         expires_at = cleaned.get("expires_at")
         if "expires_at" in self.changed_data and expires_at is not None and expires_at <= timezone.now():
-            self.add_error("expires_at", _("This time is over: choose a later one, or remove the grant to close it now."))
+            self.add_error(
+                "expires_at", _("This time is over: choose a later one, or remove the grant to close it now.")
+            )
 
     def _check_holders(self, _cleaned: dict[str, Any]) -> None:
         self.check_holder(self.instance.holder)
@@ -129,7 +160,8 @@ class GrantForm(forms.ModelForm):
 
 
 class NewGrantForm(GrantForm):
-    class Meta(GrantForm.Meta):
+    class Meta:
+        model = Grant
         fields = ("role", "user", "service_account", *GrantForm.Meta.fields)
 
     def _check_holders(self, cleaned: dict[str, Any]) -> None:
@@ -154,11 +186,24 @@ class FlowForm(RecordedForm):
 
 
 class GuardrailForm(RecordedForm):
-    question = YAMLField(
+    question = QuestionField(
         label=gettext_lazy("Question"),
-        help_text=gettext_lazy("Who asks for what, how, as in the policy file: role: contractor, then segment: finance on the next line."),
+        help_text=gettext_lazy(
+            "Who asks for what, and how, as in the policy file: role: contractor, and below it segment: finance."
+        ),
     )
 
     class Meta:
         model = Guardrail
         fields = ("name", "expect", "question")
+
+    def clean_question(self) -> dict[str, Any]:
+        """A question about nobody, or about nothing, would always be answered as hoped."""
+        question: dict[str, Any] = self.cleaned_data["question"]
+        for key, known in (("role", Role), ("segment", Segment)):
+            slug = question.get(key)
+            if slug is not None and not known._default_manager.filter(slug=slug).exists():
+                self.add_error("question", _("There is no %(key)s “%(slug)s”.") % {"key": key, "slug": slug})
+        if "user" in question and not User.objects.filter(username=question["user"]).exists():
+            self.add_error("question", _("There is no user “%s”.") % question["user"])
+        return question

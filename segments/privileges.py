@@ -1,8 +1,11 @@
 """What staff may do to segments: nobody opens anything to themselves, and what is built in belongs to superusers.
 
 Whoever administers access would otherwise need no grant: adding a resource to a segment one may enter, or a grant for a
-role one holds, opens just as well.
+role one holds, opens just as well; so does taking a resource out of a closed segment, where a shorter path is open.
 """
+
+from dataclasses import replace
+from datetime import datetime
 
 from django.db.models import Q
 from django.utils import timezone
@@ -10,22 +13,10 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Role, RoleAssignment, ServiceAccount, User
 from segments.models import Grant, Segment
-
-
-def roles_of(person: User) -> frozenset[str]:
-    """The slugs of the roles that `person` has or will have, `everybody` among them."""
-    unended = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    found = RoleAssignment.objects.unrevoked().filter(unended, user=person)
-    return frozenset(found.values_list("role__slug", flat=True)) | {Role.EVERYBODY}
-
-
-def opens_to(person: User, segment: Segment) -> bool:
-    """Whether a grant lets `person` into `segment`, now or later."""
-    if segment.pk is None:
-        return False
-    unended = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    holds = Q(user=person) | Q(role__slug__in=roles_of(person))
-    return Grant.objects.filter(unended, holds, segment=segment).exists()
+from segments.policy.engine import decide
+from segments.policy.impact import ANYBODY, World, impact
+from segments.policy.model import Context, Policy, Reason, ViewTarget, WebTarget, WorkloadResource
+from segments.policy.questions import targets_of
 
 
 def may_change(actor: User, segment: Segment) -> bool:
@@ -33,12 +24,8 @@ def may_change(actor: User, segment: Segment) -> bool:
 
 
 def refusal_to_grant(actor: User, holder: Role | User | ServiceAccount) -> str:
-    """Why `actor` may not add or widen a grant for `holder`, in words; empty where nothing is against it."""
-    if holder == actor:
-        return _("Nobody grants anything to themselves: ask another administrator.")
-    if isinstance(holder, Role) and not actor.is_superuser and holder.slug in roles_of(actor):
-        return _("You hold the role “%(role)s”: what opens to it opens to you. Ask a superuser.") % {"role": holder}
-    return ""
+    """Why `actor` may not add or change a grant for `holder`, in words; empty where nothing is against it."""
+    return _("Nobody grants anything to themselves: ask another administrator.") if holder == actor else ""
 
 
 def refusal_to_change_resource(actor: User, segment: Segment, *, anonymous: bool) -> str:
@@ -47,6 +34,49 @@ def refusal_to_change_resource(actor: User, segment: Segment, *, anonymous: bool
         return ""
     if anonymous:
         return _("An anonymous resource opens to everybody, signed in or not: only a superuser does this.")
-    if opens_to(actor, segment):
+    if segment.slug in open_to(actor):
         return _("You may enter this segment yourself: what is put into it opens to you. Ask a superuser.")
     return ""
+
+
+def open_to(person: User) -> frozenset[str]:
+    """The slugs of the segments that a grant opens to `person`, now or later, narrowed or not."""
+    unended = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    held = RoleAssignment.objects.unrevoked().filter(unended, user=person).values("role")
+    holds = Q(user=person) | Q(role__in=held) | Q(role__slug=Role.EVERYBODY)
+    return frozenset(Grant.objects.filter(unended, holds).values_list("segment__slug", flat=True))
+
+
+def refusal_to_open(actor: User, before: World, after: World, now: datetime) -> str:
+    """Why `actor` may not make `after` of `before`: it would let `actor` do more. Both hold `actor` alone."""
+    if actor.is_superuser:
+        return ""
+    gained = impact(_enforced(before), _enforced(after), now).gained
+    if gained:
+        first = gained[0]
+        named = {"resource": first.resource, "segment": first.segment}
+        return _("This would open “%(resource)s” in “%(segment)s” to you as well. Ask a superuser.") % named
+    return refusal_to_move(actor, before.policy, after.policy)
+
+
+def refusal_to_move(actor: User, before: Policy, after: Policy) -> str:
+    """Why `actor` may not make `after` of `before`: a resource would fall into a segment that lets `actor` in."""
+    mine = open_to(actor)
+    for resource in set(before.resources) ^ set(after.resources):
+        for target in () if isinstance(resource, WorkloadResource) else targets_of(before, resource).values():
+            old, new = place(before, target), place(after, target)
+            if new not in (old, None) and (new in mine or new == ANYBODY):
+                return _("“%s” would then lie where you may enter yourself. Ask a superuser.") % resource.id
+    return ""
+
+
+def place(policy: Policy, target: ViewTarget | WebTarget) -> str | None:
+    """The segment that `target` lies in, ANYBODY where it is anonymous, None where it is nowhere."""
+    decision = decide(policy, None, target, Context(at=timezone.now(), address=None))
+    return ANYBODY if decision.reason is Reason.ANONYMOUS_RESOURCE else decision.segment
+
+
+def _enforced(world: World) -> World:
+    """Without its quarantines: lifting one gives nothing that the grants had not given before."""
+    open_again = tuple(replace(segment, quarantined=False) for segment in world.policy.segments)
+    return replace(world, policy=replace(world.policy, segments=open_again))

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from accounts.models import User
-from audit import ledger
+from audit import changes
 from segments.models import Segment
 
 
@@ -28,5 +28,11 @@ def lift(*, segment: Segment, by: User, reason: str) -> None:
 def _move(segment: Segment, before: Segment.State, after: Segment.State, by: User, reason: str) -> None:
     if not Segment.objects.filter(pk=segment.pk, state=before).update(state=after):
         raise QuarantineError(f"segment `{segment.slug}` is not {before.value}")
-    data = {"before": {"state": before.value}, "after": {"state": after.value}, "reason": reason}
-    ledger.record(kind="policy.changed", actor=by.subject_id, subject=f"segment:{segment.slug}", data=data)
+    changes.record(
+        kind="policy.changed",
+        actor=by.subject_id,
+        subject=changes.name_of(segment),
+        before={"state": before.value},
+        after={"state": after.value},
+        reason=reason,
+    )

@@ -1,4 +1,4 @@
-"""What the ready-made groups of staff may do with segments. What is built in, only superusers change: `segments.privileges`."""
+"""What the ready-made groups of staff may do with segments; on which ones is in `segments.privileges`."""
 
 from collections.abc import Collection, Mapping
 from typing import Final

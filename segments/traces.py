@@ -1,7 +1,8 @@
-"""The steps of a decision in people's words, as `policy explain` shows them."""
+"""The steps of a decision, and what breaks a guardrail, in people's words."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -9,7 +10,8 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from segments.notation import duration_text, moment_text
-from segments.policy.model import Grant, Policy, Step
+from segments.policy.guardrails import Break
+from segments.policy.model import Grant, Policy, Step, ViewTarget, WebTarget
 
 Facts = Mapping[str, Any]
 
@@ -149,3 +151,26 @@ _CRITERIA: Final[dict[str, Callable[[Facts], tuple[str, str]]]] = {
     "assurance": _assurance,
     "freshness": _freshness,
 }
+
+
+def break_line(broken: Break) -> str:
+    """The counterexample in one line: who, what, through which grant."""
+    name = _("guardrail `%s` is broken") % broken.guardrail.name
+    if broken.target is None or broken.decision is None or broken.context is None:
+        return _("%(name)s: there is nothing that %(who)s could ask for") % {"name": name, "who": broken.who}
+    answer = _("is allowed to") if broken.decision.allowed else _("is not allowed to")
+    through = "; ".join(grant_words(grant) for grant in broken.grants) or broken.decision.reason.value
+    place = _(" from %s") % broken.context.address if broken.context.address else ""
+    at = when(broken.context.at)
+    return f"{name}: {broken.who} {answer} {target_words(broken.target)}{place} ({at}): {through}"
+
+
+def when(at: datetime) -> str:
+    """A time to the second, as people read it."""
+    return moment_text(at.replace(microsecond=0))
+
+
+def target_words(target: ViewTarget | WebTarget) -> str:
+    """Such as: POST ledger.example.test/books."""
+    name = target.name if isinstance(target, ViewTarget) else f"{target.host}{target.path}"
+    return f"{target.method} {name}"

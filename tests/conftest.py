@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import BCryptSHA256PasswordHasher, get_hasher
 from django.db import connection
 
-pytest_plugins = ["tests.ledger_flush"]
+pytest_plugins = ["tests.ledger_flush", "tests.staff_fixtures"]
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 PHONE = {"oathtool": "oathtool", "zbarimg": "zbar-tools"}  # programs and their packages

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, pgettext
 
 from accounts import privileges
 from accounts.models import Role, RoleAssignment, ServiceAccount, User
+from accounts.privileges import staff_of
 from accounts.roles import RoleError, grant_role, revoke_role
 
 
@@ -62,7 +63,9 @@ class AssignmentForm(forms.ModelForm):
     def give(self) -> RoleAssignment:
         """Through the verb, which records it."""
         cleaned = self.cleaned_data
-        holder = cleaned.get("user") or cleaned.get("service_account")
+        holder: User | ServiceAccount = cleaned.get("user") or cleaned["service_account"]
+        if privileges.refusal_to_give_role(self.staff, cleaned["role"], holder):
+            raise PermissionDenied  # the form has said so already; this is for whatever gets past it
         window = {name: cleaned[name] for name in ("not_before", "expires_at", "reason")}
         try:
             return grant_role(role=cleaned["role"], holder=holder, by=self.staff, **window)
@@ -99,7 +102,7 @@ class HeldFormSet(BaseInlineFormSet):
 
     staff: User
 
-    def save_existing(self, form: HeldForm, obj: RoleAssignment, commit: bool = True) -> RoleAssignment:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
+    def save_existing(self, form: Any, obj: RoleAssignment, commit: bool = True) -> RoleAssignment:  # noqa: FBT001, FBT002 (Django's signature)
         if form.cleaned_data.get("revoke"):
             try:
                 revoke_role(assignment=obj, by=self.staff)
@@ -116,15 +119,16 @@ class NewFormSet(BaseInlineFormSet):
     def clean(self) -> None:
         """Two rows of one page are compared here: neither is in the database yet."""
         super().clean()
+        names = [name for name in ("role", "user", "service_account") if name != self.fk.name]
         asked = [
-            tuple(form.cleaned_data.get(name) for name in ("role", "user", "service_account"))
+            tuple(form.cleaned_data.get(name) for name in names)
             for form in self.forms
             if form.has_changed() and form.is_valid()
         ]
         if len(set(asked)) != len(asked):
             raise ValidationError(_("The same role is given twice: leave one of the rows empty."), code="repeated")
 
-    def save_new(self, form: AssignmentForm, commit: bool = True) -> RoleAssignment:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
+    def save_new(self, form: Any, commit: bool = True) -> RoleAssignment:  # noqa: FBT001, FBT002 (Django's signature)
         form.cleaned_data[self.fk.name] = self.instance
         return form.give()
 
@@ -137,8 +141,8 @@ class RolePart(admin.TabularInline):
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[Any]:
         formset = super().get_formset(request, obj, **kwargs)
-        form = type(formset.form.__name__, (formset.form,), {"staff": request.user})
-        return type(formset.__name__, (formset,), {"staff": request.user, "form": form})
+        form = type(formset.form.__name__, (formset.form,), {"staff": staff_of(request)})
+        return type(formset.__name__, (formset,), {"staff": staff_of(request), "form": form})
 
 
 class HeldPart(RolePart):
@@ -173,4 +177,7 @@ class NewPart(RolePart):
         return False
 
     def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
         return False

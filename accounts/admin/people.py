@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
@@ -16,137 +17,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_otp import devices_for_user
 
-from accounts import factors, privileges, sessions, standing
+from accounts import privileges, sessions
+from accounts.admin.acts import ACTS
 from accounts.admin.holdings import HeldPart, NewPart
-from accounts.admin.roles import GuardedAdmin
-from accounts.confirmation import Act
+from accounts.confirmation import ActingAdmin
 from accounts.models import Role, RoleAssignment, Session, TOTPDevice, User
+from accounts.names import normalise_username
+from accounts.privileges import staff_of
 from audit import ledger
 from audit.recorded_admin import RecordedForm, actor_of
 
 NEVER_RECORDED = ("password", "last_login", "factor_failures", "factor_failed_at")
 SIGN_INS_SHOWN = 20
-
-
-# ---------------------------------------------------------------- acts
-def reset_factors(user: User, *, by: User, reason: str) -> None:
-    factors.reset(user=user, by=by, reason=reason)
-
-
-def quarantine(user: User, *, by: User, reason: str) -> None:
-    standing.quarantine(user=user, by=by, reason=reason)
-
-
-def lift_quarantine(user: User, *, by: User, reason: str) -> None:
-    standing.lift_quarantine(user=user, by=by, reason=reason)
-
-
-def deactivate(user: User, *, by: User, reason: str) -> None:
-    standing.deactivate(user=user, by=by, reason=reason)
-
-
-def activate(user: User, *, by: User, reason: str) -> None:
-    standing.activate(user=user, by=by, reason=reason)
-
-
-def end_sign_ins(user: User, *, by: User, reason: str) -> None:
-    standing.end_sign_ins(user=user, by=by, reason=reason)
-
-
-def refusal_to_cut_off(staff: User, person: User) -> str:
-    if staff == person:
-        return _("Nobody does this to themselves here: ask another administrator.")
-    if not privileges.may_cut_off(staff, person):
-        return _("Only a superuser touches the account of a superuser.")
-    return ""
-
-
-def refusal_to_reset(staff: User, person: User) -> str:
-    if staff == person:
-        return _("Your own second factors change on your account page.")
-    if not privileges.may_reset_factors(staff, person):
-        return _("This account may do more than yours: only somebody who may do as much, or a superuser, resets its factors.")
-    return ""
-
-
-def refusal_to_quarantine(staff: User, person: User) -> str:
-    return _("Already in quarantine.") if person.quarantined_at else refusal_to_cut_off(staff, person)
-
-
-def refusal_to_lift(staff: User, person: User) -> str:
-    return refusal_to_cut_off(staff, person) if person.quarantined_at else _("Not in quarantine.")
-
-
-def refusal_to_deactivate(staff: User, person: User) -> str:
-    return refusal_to_cut_off(staff, person) if person.is_active else _("Already deactivated.")
-
-
-def refusal_to_activate(staff: User, person: User) -> str:
-    return _("Already active.") if person.is_active else refusal_to_cut_off(staff, person)
-
-
-ACTS = (
-    Act(
-        name="reset_factors",
-        short_description=gettext_lazy("Reset second factors"),
-        consequence=gettext_lazy(
-            "Authenticator apps and recovery codes are removed and every sign-in ends. At the next sign-in the password "
-            "alone leads to enrolment: make sure that you speak with the right person."
-        ),
-        keep=gettext_lazy("Keep them"),
-        verb=reset_factors,
-        refusal=refusal_to_reset,
-        allowed_permissions=("reset_factor",),
-        grave=True,
-    ),
-    Act(
-        name="end_sign_ins",
-        short_description=gettext_lazy("Sign out everywhere"),
-        consequence=gettext_lazy("Every sign-in ends, from the next request on."),
-        keep=gettext_lazy("Keep them"),
-        verb=end_sign_ins,
-        refusal=refusal_to_cut_off,
-        allowed_permissions=("end_sign_ins",),
-    ),
-    Act(
-        name="quarantine",
-        short_description=gettext_lazy("Cut off at once"),
-        consequence=gettext_lazy("Nothing opens any more, from the next request on, until the quarantine is lifted. Every sign-in ends."),
-        keep=gettext_lazy("Leave it open"),
-        verb=quarantine,
-        refusal=refusal_to_quarantine,
-        allowed_permissions=("change",),
-        grave=True,
-    ),
-    Act(
-        name="lift_quarantine",
-        short_description=gettext_lazy("Lift quarantine"),
-        consequence=gettext_lazy("The person can sign in again and reach what their roles open."),
-        keep=gettext_lazy("Keep the quarantine"),
-        verb=lift_quarantine,
-        refusal=refusal_to_lift,
-        allowed_permissions=("change",),
-    ),
-    Act(
-        name="deactivate",
-        short_description=gettext_lazy("Deactivate"),
-        consequence=gettext_lazy("The account is closed and every sign-in ends. It stays as a record, with its roles."),
-        keep=gettext_lazy("Keep it active"),
-        verb=deactivate,
-        refusal=refusal_to_deactivate,
-        allowed_permissions=("change",),
-        grave=True,
-    ),
-    Act(
-        name="activate",
-        short_description=gettext_lazy("Activate"),
-        consequence=gettext_lazy("The person can sign in again."),
-        keep=gettext_lazy("Leave it closed"),
-        verb=activate,
-        refusal=refusal_to_activate,
-        allowed_permissions=("change",),
-    ),
-)
 
 
 # ---------------------------------------------------------------- forms
@@ -156,6 +38,9 @@ class NewPersonForm(RecordedForm):
     class Meta:
         model = User
         fields = ("username", "name", "email")
+
+    def clean_username(self) -> str:
+        return normalise_username(self.cleaned_data["username"])
 
     def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002 (Django's signature)
         self.instance.set_unusable_password()
@@ -175,7 +60,7 @@ class PersonForm(RecordedForm):
         for group in before ^ after:
             if not privileges.may_give_group(self.staff, group):
                 raise ValidationError(
-                    _("The group “%(group)s” may do more than you: only somebody who may do as much gives or takes it."),
+                    _("The group “%(group)s” may do more than you: only somebody who may do it all gives or takes it."),
                     code="not_allowed",
                     params={"group": group.name},
                 )
@@ -184,7 +69,9 @@ class PersonForm(RecordedForm):
     def clean_user_permissions(self) -> Any:
         before, after = set(self.instance.user_permissions.all()), set(self.cleaned_data["user_permissions"])
         if not privileges.may_give(self.staff, before ^ after):
-            raise ValidationError(_("You can give or take only permissions that you hold yourself."), code="not_allowed")
+            raise ValidationError(
+                _("You can give or take only permissions that you hold yourself."), code="not_allowed"
+            )
         return self.cleaned_data["user_permissions"]
 
 
@@ -244,11 +131,10 @@ class StandingFilter(admin.SimpleListFilter):
 
 # ---------------------------------------------------------------- the page
 @admin.register(User)
-class PersonAdmin(GuardedAdmin, DjangoUserAdmin):
+class PersonAdmin(ActingAdmin, DjangoUserAdmin):
     form = PersonForm
     add_form = NewPersonForm
     add_form_template = None
-    change_form_template = "admin/change_form_with_acts.html"
     ledger_kind = "account.changed"
     unrecorded = NEVER_RECORDED
     list_display = ("username", "name", "email", "standing", "roles", "second_factor", "is_staff")
@@ -284,7 +170,9 @@ class PersonAdmin(GuardedAdmin, DjangoUserAdmin):
         return [(title, options) for title, options in fieldsets if "sign_ins" not in options["fields"]]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return super().has_change_permission(request, obj) and (obj is None or privileges.may_change(request.user, obj))
+        return super().has_change_permission(request, obj) and (
+            obj is None or privileges.may_change(staff_of(request), obj)
+        )
 
     def has_delete_permission(self, _request: HttpRequest, _obj: User | None = None) -> bool:
         """An account is deactivated: what it did stays tied to it."""
@@ -299,7 +187,7 @@ class PersonAdmin(GuardedAdmin, DjangoUserAdmin):
     # ------------------------------------------------------------ what is written
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's signature)
         """The form refuses these with words; a request that got past it is refused here without."""
-        privileges.require_no_lift(request.user, User.objects.filter(pk=obj.pk).first(), obj)
+        privileges.require_no_lift(staff_of(request), User.objects.filter(pk=obj.pk).first(), obj)
         super().save_model(request, obj, form, change)
         if change and "is_active" in form.changed_data and not obj.is_active:
             sessions.end_all(obj)
@@ -310,7 +198,7 @@ class PersonAdmin(GuardedAdmin, DjangoUserAdmin):
         person = self.get_object(request, unquote(id))
         if person is None:
             raise Http404
-        if not privileges.may_set_password(request.user, person):
+        if not privileges.may_set_password(staff_of(request), person):
             raise PermissionDenied
         answer = super().user_change_password(request, id, form_url)
         if User.objects.values_list("password", flat=True).get(pk=person.pk) != person.password:
@@ -330,25 +218,14 @@ class PersonAdmin(GuardedAdmin, DjangoUserAdmin):
         found.result_list = found.result_list.prefetch_related(Prefetch("role_assignments", held, to_attr="held"))
         return found
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **self._tools(request, object_id)})
-
-    def _tools(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """The acts that are possible for this person, and whether a password can be set."""
-        person = User.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
-        if person is None or request.method != "GET":
-            return {}
-        offered = [act for act, _name, _words in self.get_actions(request).values() if isinstance(act, Act)]
-        return {
-            "acts": [act for act in offered if not act.refusal(request.user, person)],
-            "may_set_password": privileges.may_set_password(request.user, person),
-        }
+    def page_tools(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        settable = row is not None and privileges.may_set_password(staff_of(request), row)
+        return super().page_tools(request, row) | {"may_set_password": settable}
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_manytomany(db_field, request, **kwargs)
-        if db_field.name == "user_permissions":
-            field.queryset = field.queryset.select_related("content_type")
-        return field
+        if db_field.name == "user_permissions":  # their names would read the content types one by one
+            kwargs["queryset"] = Permission.objects.select_related("content_type")
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     @admin.display(description=gettext_lazy("standing"))
     def standing(self, person: User) -> str:

@@ -20,13 +20,6 @@ from accounts.roles import revoke_role
 from audit.recorded_admin import RecordedAdmin, RecordedForm
 
 
-class GuardedAdmin(RecordedAdmin):
-    """Whatever staff change among people and roles, somebody who can administer is left."""
-
-    def safeguard(self, _request: HttpRequest) -> Any:
-        return privileges.administrator_kept()
-
-
 # ---------------------------------------------------------------- roles
 class HoldersPart(HeldPart):
     verbose_name_plural = _("held by")
@@ -50,8 +43,9 @@ class NewHolderPart(NewPart):
 
 
 @admin.register(Role)
-class RoleAdmin(GuardedAdmin):
+class RoleAdmin(RecordedAdmin):
     list_display = ("name", "slug", "holders", "is_built_in")
+    ordering = ("slug",)  # counting the holders would lose the order of the model
     search_fields = ("slug", "name", "description")
     search_help_text = _("Search for a name or a slug.")
     fieldsets = ((None, {"fields": ("name", "slug", "description")}),)
@@ -106,16 +100,13 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(wanted.get(self.value() or "", Q()))
 
 
-def revoke(assignment: RoleAssignment, *, by: Any, reason: str) -> None:
-    revoke_role(assignment=assignment, by=by, reason=reason)
-
-
 REVOKE = Act(
     name="revoke",
     short_description=_("Revoke"),
     consequence=_("The role is taken away, from the next request on. The assignment stays as a record."),
     keep=_("Keep it"),
-    verb=revoke,
+    verb=revoke_role,
+    of="assignment",
     refusal=privileges.refusal_to_revoke_role,
     allowed_permissions=("revoke",),
 )
@@ -126,7 +117,7 @@ class NewAssignmentForm(AssignmentForm, RecordedForm):
 
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(GuardedAdmin):
+class RoleAssignmentAdmin(RecordedAdmin):
     """Given and revoked, never edited and never deleted: what was is part of the record."""
 
     form = NewAssignmentForm
@@ -162,7 +153,7 @@ class RoleAssignmentAdmin(GuardedAdmin):
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.change_roleassignment")
 
-    def save_model(self, request: HttpRequest, obj: RoleAssignment, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001 (Django's signature)
+    def save_model(self, request: HttpRequest, obj: RoleAssignment, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's signature)
         granted = form.give()
         obj.pk, obj._state.adding = granted.pk, False
 
@@ -202,7 +193,7 @@ class ServiceAccountForm(RecordedForm):
 
 
 @admin.register(ServiceAccount)
-class ServiceAccountAdmin(GuardedAdmin):
+class ServiceAccountAdmin(RecordedAdmin):
     form = ServiceAccountForm
     ledger_kind = "account.changed"
     list_display = ("name", "is_active", "networks_text", "created_at")

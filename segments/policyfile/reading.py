@@ -72,6 +72,18 @@ def question(name: str, expect: str, asked: Mapping[str, Any]) -> dict[str, Any]
     return made.values
 
 
+def typed_question(text: str) -> dict[str, Any]:
+    """The question of a guardrail as staff type it: the keys of the file, but its name and what it expects.
+
+    Raises PolicyFileError.
+    """
+    node, problems = nodes.parse(text.encode(errors="replace"), "question")
+    made: Entry | None = shapes.question(node, problems)
+    if problems or made is None:
+        raise PolicyFileError("question", problems)
+    return {key: value for key, value in made.values.items() if value is not None}
+
+
 def _twice(document: Document) -> Problems:
     repeated = [
         *_repeated("role", ((one["slug"], one) for one in document.roles)),

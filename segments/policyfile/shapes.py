@@ -192,6 +192,9 @@ def version(node: Node, problems: Problems) -> int | None:
 
 
 guardrail: Final = entry(GUARDRAIL, _settle_guardrail)
+question: Final = entry(
+    {key: read for key, read in GUARDRAIL.items() if key not in {"name", "expect"}}, _settle_guardrail
+)
 DOCUMENT: Final[Shape] = {
     "version": Key(version, required=True),
     "roles": Key(fields.list_of(entry(ROLE, _settle_named)), []),

@@ -1,7 +1,6 @@
 """Changes, impacts and broken guardrails, as lines for people and as plain data for machines."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -9,9 +8,11 @@ from django.utils.translation import gettext as _
 from segments.notation import moment_text, plain
 from segments.policy.guardrails import Break
 from segments.policy.impact import Access, Impact
-from segments.policy.model import Factor, ViewTarget, WebTarget
+from segments.policy.model import Factor
 from segments.policyfile import Change
-from segments.traces import grant_words
+from segments.traces import break_line, target_words, when
+
+__all__ = ["break_data", "break_line", "change_line", "impact_data", "impact_lines", "target_words", "when"]
 
 Row = tuple[str, str, str, tuple[str, ...]]  # subject, segment, resource, factors
 
@@ -73,18 +74,6 @@ def _with(factors: tuple[str, ...]) -> str:
     return _(", with an authenticator app") if factors == (Factor.TOTP,) else ""
 
 
-def break_line(broken: Break) -> str:
-    """The counterexample in one line: who, what, through which grant."""
-    name = _("guardrail `%s` is broken") % broken.guardrail.name
-    if broken.target is None or broken.decision is None or broken.context is None:
-        return _("%(name)s: there is nothing that %(who)s could ask for") % {"name": name, "who": broken.who}
-    answer = _("is allowed to") if broken.decision.allowed else _("is not allowed to")
-    through = "; ".join(grant_words(grant) for grant in broken.grants) or broken.decision.reason.value
-    place = _(" from %s") % broken.context.address if broken.context.address else ""
-    at = when(broken.context.at)
-    return f"{name}: {broken.who} {answer} {target_words(broken.target)}{place} ({at}): {through}"
-
-
 def break_data(broken: Break) -> dict[str, Any]:
     target, context, decision = broken.target, broken.context, broken.decision
     return {
@@ -97,14 +86,3 @@ def break_data(broken: Break) -> dict[str, Any]:
         "reason": decision.reason.value if decision else None,
         "grants": [{"id": grant.id, "holder": grant.holder, "segment": grant.segment} for grant in broken.grants],
     }
-
-
-def when(at: datetime) -> str:
-    """A time to the second, as people read it."""
-    return moment_text(at.replace(microsecond=0))
-
-
-def target_words(target: ViewTarget | WebTarget) -> str:
-    """Such as: POST ledger.example.test/books."""
-    name = target.name if isinstance(target, ViewTarget) else f"{target.host}{target.path}"
-    return f"{target.method} {name}"
