@@ -56,14 +56,14 @@ def current() -> Policy:
 def _read() -> tuple[version.Version, Policy]:
     """The policy with its version, whole: rows of two versions need not even fit together."""
     for _attempt in range(ATTEMPTS):
-        found, unfit = version.read(), None
+        found = version.read()
         try:
             policy = build(found.number)
-        except ValueError as error:
-            unfit = error
+        except ValueError:
+            if version.read() == found:
+                raise
+            continue
         if version.read() == found:
-            if unfit:
-                raise unfit
             return found, policy
     raise SnapshotError(f"the stored policy moved {ATTEMPTS} times while it was read")
 

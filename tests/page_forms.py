@@ -77,7 +77,7 @@ def open_form(client: Client, path: str, model: str) -> dict[str, Any]:
 
 
 def save(client: Client, path: str, model: str, **changes: Any) -> Any:
-    """Open the page, change some of it, save. `__` in a name stands for the `-` of form sets; None leaves a field out."""
+    """Open the page, change some of it, save. `__` in a name stands for the `-` of form sets; None drops a field."""
     data = open_form(client, path, model)
     for name, value in changes.items():
         data[name.replace("__", "-")] = value

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Role, RoleAssignment, ServiceAccount, User
 from audit.models import Entry
+from segments.models import Segment
 from tests import factories
 from tests.page_forms import add_row, errors, open_form, save
 from tests.segments import rows
@@ -287,6 +288,4 @@ class TestGroups:
 
 
 def segment_of_administration() -> Any:
-    from segments.models import Segment  # only this test looks up there
-
     return Segment.objects.get(slug=Segment.ADMINISTRATION)

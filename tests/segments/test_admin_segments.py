@@ -254,8 +254,10 @@ class TestLedger:
         (actor, subject, found) = entries()[0]
         assert (actor, subject, len(entries())) == ("user:carol", "segment:finance", 1)
         old_row = {
-            "role": "role:accountant", "user": None, "service_account": None, "actions": ["read"], "networks": [], "hours": None,
-            "not_before": None, "expires_at": None, "reason": "", "granted_by": None, "granted_at": grant.granted_at.isoformat(),
+            "role": "role:accountant", "user": None, "service_account": None, "actions": ["read"],
+            "networks": [], "hours": None,
+            "not_before": None, "expires_at": None, "reason": "", "granted_by": None,
+            "granted_at": grant.granted_at.isoformat(),
         }  # fmt: skip
         new_row = old_row | {
             "role": None, "service_account": "service:billing-batch", "granted_by": "user:carol",
@@ -522,7 +524,7 @@ class TestUnreadablePolicy:
     def test_what_would_break_every_decision_is_refused(
         self, superuser: Client, finance: Segment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Rows are checked one by one; should two pass that do not fit together, the policy as a whole is read as well."""
+        """Rows are checked one by one; should two pass that do not fit together, the whole policy is read as well."""
         Resource.objects.create(segment=finance, kind="web", name="odd", host="odd.example.test", path="/a/../b")
         with pytest.raises(ValueError, match="path"):
             Resource.objects.get(name="odd").value()

@@ -134,7 +134,11 @@ def test_what_people_type_is_stored_in_one_spelling(field: forms.Field, typed: A
             "role: x",
             ["Line 1: expected exactly one of segment, url, view, found none."],
         ),
-        (QuestionField(), "a: &a [1]\nb: *a", ["Line 1: `a` is an anchor or alias: write the value out where it is needed."]),
+        (
+            QuestionField(),
+            "a: &a [1]\nb: *a",
+            ["Line 1: `a` is an anchor or alias: write the value out where it is needed."],
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_way_out(field: forms.Field, typed: Any, words: list[str]) -> None:
