@@ -15,7 +15,6 @@ from accounts.authenticators.recovery import RecoveryCodeDevice
 from accounts.authenticators.totp import TOTPDevice
 from accounts.names import MAX_LENGTH, is_username, normalise_username
 from accounts.querysets import RoleAssignmentQuerySet, SessionQuerySet
-from audit import ledger
 
 __all__ = [
     "PasswordThrottle",
@@ -53,8 +52,7 @@ class UserManager(BaseUserManager["User"]):
         """An administrator: superuser, staff, the role that opens the administration. Enrols at the first sign-in."""
         user = self.create_user(username, password, **fields | {"is_staff": True, "is_superuser": True})
         role = Role.objects.get(slug=Role.ADMINISTRATOR)
-        RoleAssignment.objects.create(user=user, role=role, reason="made a superuser")
-        ledger.record(kind="account.changed", subject=user.subject_id, data={"made": "superuser", "role": role.slug})
+        RoleAssignment.objects.create(user=user, role=role, reason="created by createsuperuser")
         return user
 
 

@@ -213,7 +213,7 @@ LOCALE_PATHS = [BASE_DIR / "ztproject" / "locale"]
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # serves from the apps and static/: there is no collectstatic step to forget
-WHITENOISE_MAX_AGE = 300  # names carry no hash: after an upgrade nobody waits longer than this
+WHITENOISE_MAX_AGE = 3600
 
 LOGGING = {
     "version": 1,

@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.models import Role, RoleAssignment, User
 from segments import guardrails, snapshot
 from segments.models import PolicyVersion
-from segments.policy.guardrails import Break, breaks
+from segments.policy.guardrails import Break
 from segments.policy.impact import World
 from segments.policyfile.applying import apply
 from segments.policyfile.planning import Change, Changes, plan
@@ -35,17 +35,16 @@ class Rehearsal:
     breaks: tuple[Break, ...]
 
 
+@transaction.atomic
 def rehearse(document: Document, *, now: datetime, prune: bool = False) -> Rehearsal:
     """Load a document, look around, and undo it. Raises PolicyFileError."""
+    before = World(snapshot.build(), snapshot.holders())
     with transaction.atomic():
-        before = World(snapshot.build(), snapshot.holders())
-        with transaction.atomic():
-            changes = _applied(document, now=now, prune=prune)
-            after = World(snapshot.build(), snapshot.holders())
-            kept = guardrails.stored()
-            transaction.set_rollback(True)
-    # Outside of the transaction: as long as it lasts, nobody else can change the policy.
-    return Rehearsal(changes, before, after, breaks(after.policy, kept, after.holders, now))
+        changes = _applied(document, now=now, prune=prune)
+        after = World(snapshot.build(), snapshot.holders())
+        broken = guardrails.broken(now)
+        transaction.set_rollback(True)
+    return Rehearsal(changes, before, after, broken)
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.models import RoleAssignment, ServiceAccount, User
+from accounts.models import RoleAssignment, ServiceAccount
 from accounts.roles import RoleError, active_roles, grant_role, revoke_role
 from audit.models import Entry
 from tests import factories
@@ -91,15 +91,3 @@ def test_service_account_holds_what_it_was_given_and_nothing_by_nature() -> None
     grant_role(role=factories.role("accountant"), holder=batch)
     assert active_roles(batch, timezone.now()) == {"accountant"}
     assert entries()[0][2] == "service:billing-batch"
-
-
-def test_a_superuser_is_made_with_the_role_that_opens_the_admin_and_recorded() -> None:
-    made = User.objects.create_superuser("ada", factories.PASSWORD)
-    entry = Entry.objects.get()
-    assert (made.is_staff, made.is_superuser, active_roles(made, timezone.now())) == (
-        True,
-        True,
-        {"everybody", "administrator"},
-    )
-    assert (entry.kind, entry.actor, entry.subject) == ("account.changed", "", "user:ada")
-    assert entry.data == {"made": "superuser", "role": "administrator"}

@@ -36,5 +36,5 @@ def check(options: dict[str, Any], output: Output) -> Exit:
         for finding in findings:
             output.data(f"{finding.code}: {finding.about}: {finding.message}")
     counts = {"guardrails": len(kept), "broken": len(broken), "findings": len(findings)}
-    output.say(_("Guardrails: %(guardrails)d, broken: %(broken)d. Worth a look: %(findings)d.") % counts)
+    output.say(_("%(guardrails)d guardrails, %(broken)d broken; %(findings)d things worth a look.") % counts)
     return Exit.DENIED if broken else Exit.DONE
