@@ -174,7 +174,10 @@ class TestWhatARefusedRequestGets:
 
 
 class TestEveryAnswer:
-    @pytest.mark.parametrize("path", ["/", "/login/", PAGE, "/nothing/here/", "/admin/", "/livez", "/readyz"])
+    @pytest.mark.parametrize(
+        "path",
+        ["/", "/login/", PAGE, "/nothing/here/", "/admin/", "/livez", "/readyz", "/static/nothing.css", "/static/"],
+    )
     def test_carries_the_headers(self, client: Client, path: str) -> None:
         answer = client.get(path, **BROWSER)
         assert answer["Cache-Control"] == "no-store"
