@@ -68,6 +68,9 @@ class Act:
 
     def _act_on(self, page: RecordedAdmin, request: HttpRequest, chosen: list[Any], reason: str) -> None:
         with page.guarded(request):
+            # All rows before the first is recorded: the head of the ledger is everybody's last lock.
+            locked = page.model._base_manager.select_for_update(no_key=True).filter(pk__in=[row.pk for row in chosen])
+            list(locked.order_by("pk"))
             acted_on = [row for row in chosen if self._acted(page, request, row, reason)]
         if acted_on:
             words = ngettext("Done for %(count)d: %(names)s.", "Done for %(count)d: %(names)s.", len(acted_on))

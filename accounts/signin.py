@@ -229,6 +229,7 @@ def _verified_device(request: SessionRequest, user: User, kind: type[Device], co
         raise ThrottledError(until)
     for device in kind.objects.devices_for_user(user, confirmed=True):
         with transaction.atomic():  # used and recorded, or neither
+            throttle.lock_account(user.pk)  # before django-otp locks the device: who changes factors does it in this order
             if django_otp.verify_token(user, device.persistent_id, code):
                 _record_factor(request, user, device)
                 return device
@@ -256,6 +257,7 @@ def change_password(request: PersonRequest, *, current: str, new: str) -> None:
 def end_session(request: PersonRequest, key_hash: str) -> bool:
     """End one of the person's own sessions. Whether there was one to end."""
     with transaction.atomic():
+        throttle.lock_account(request.user.pk)
         ended = sessions.end(Session.objects.filter(user=request.user, pk=key_hash))
         if ended:
             _record(request, "session.ended", request.user, ended=ended)
@@ -265,7 +267,7 @@ def end_session(request: PersonRequest, key_hash: str) -> bool:
 def end_other_sessions(request: PersonRequest) -> int:
     """End every session of the person but this one. How many there were."""
     with transaction.atomic():
-        ended = sessions.end_all(User.objects.get(pk=request.user.pk), except_key=request.session.session_key)
+        ended = sessions.end_all(throttle.lock_account(request.user.pk), except_key=request.session.session_key)
         if ended:
             _record(request, "session.ended", request.user, ended=ended)
     return ended

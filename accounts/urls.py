@@ -18,6 +18,6 @@ urlpatterns = [
     path("account/codes/", account.new_codes, name="account-codes"),
     path("account/enrol/", account.new_app, name="account-enrol"),
     path("account/factors/<int:pk>/remove/", account.remove_app, name="factor-remove"),
-    path("account/sessions/<str:key_hash>/end/", account.end_session, name="session-end"),
+    path("account/sessions/<slug:key_hash>/end/", account.end_session, name="session-end"),
     path("account/sessions/end-others/", account.end_other_sessions, name="sessions-end-others"),
 ]

@@ -44,7 +44,8 @@ class SecurityHeadersMiddleware:
         response = self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if not request.path.startswith(settings.STATIC_URL):
+        # A static file says itself how long it keeps; a miss beside it, or what a path was taken for, is a page.
+        if not (request.path.startswith(settings.STATIC_URL) and response.has_header("Cache-Control")):
             response.headers["Cache-Control"] = "no-store"
             patch_vary_headers(response, ["Cookie"])
         return response

@@ -27,8 +27,12 @@ def locked_until(user: Any, at: datetime) -> datetime | None:
 
 
 def lock_account(user_id: int) -> Any:
-    """The user row as committed, locked until the transaction ends (on SQLite the IMMEDIATE one is the lock)."""
-    return get_user_model().objects.select_for_update().get(pk=user_id)
+    """The user row as committed, locked until the transaction ends (on SQLite the IMMEDIATE one is the lock).
+
+    The first lock of whoever changes factors or sessions and then records it: whoever takes locks in another order can
+    meet them crosswise. Rows that merely refer to this one (a grant, an entry of the admin's history) do not wait.
+    """
+    return get_user_model().objects.select_for_update(no_key=True).get(pk=user_id)
 
 
 def count_failure(user: Any, at: datetime) -> None:

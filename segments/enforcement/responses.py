@@ -1,5 +1,6 @@
 """What a refused request gets: a way to sign in and back, a page that says why, or JSON for scripts."""
 
+from dataclasses import replace
 from typing import Final
 
 from django.contrib.auth.views import redirect_to_login
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from segments.administrator import Ruling
 from segments.explanations import words
 from segments.models import Segment
-from segments.policy.model import Reason, ViewTarget
+from segments.policy.model import Decision, Obligation, Reason, ViewTarget
 
 # Reasons that the person can mend at once, and where.
 REMEDIES: Final[dict[Reason, str]] = {
@@ -22,10 +23,15 @@ REMEDIES: Final[dict[Reason, str]] = {
     Reason.REAUTHENTICATION_REQUIRED: "accounts:verify",
 }
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+# Reasons that say which segments there are and how they stand, with names: nobody is told before they sign in.
+FOR_PEOPLE: Final = frozenset({Reason.UNKNOWN_RESOURCE, Reason.SEGMENT_QUARANTINED})
+SIGN_IN_FIRST: Final = Decision(allowed=False, reason=Reason.SIGN_IN_REQUIRED, obligations=(Obligation.SIGN_IN,))
 
 
 def refusal(request: HttpRequest, ruling: Ruling) -> HttpResponse:
     """The answer to a refused request. 401 means that proving more may help, 403 that it will not."""
+    if ruling.subject is None and ruling.decision.reason in FOR_PEOPLE:
+        ruling = replace(ruling, decision=SIGN_IN_FIRST)  # the ledger has the reason
     remedy = REMEDIES.get(ruling.decision.reason)
     if not wants_page(request):
         return _for_scripts(ruling, 401 if remedy else 403)

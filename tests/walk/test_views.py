@@ -133,6 +133,18 @@ class TestWhatARefusedRequestGets:
         assert (body["allowed"], body["reason"], body["obligations"]) == (False, "sign_in_required", ["sign_in"])
         assert Entry.objects.get(reference=body["decision"]).data["reason"] == "sign_in_required"
 
+    def test_nobody_is_told_which_segments_there_are_before_signing_in(self, client: Client, finance: Segment) -> None:
+        rows.segment("people", state="quarantined").owners.add(factories.carol())
+        for slug in ("finance", "people", "nothing"):
+            page, told = client.get(f"/segments/{slug}/", **BROWSER), client.get(f"/segments/{slug}/", **SCRIPT)
+            assert (page.status_code, page["Location"]) == (302, f"/login/?next=/segments/{slug}/")
+            assert (told.status_code, told.json()["reason"]) == (401, "sign_in_required")
+        recorded = {entry.data["reason"] for entry in Entry.objects.filter(kind="decision")}
+        assert recorded == {"sign_in_required", "segment_quarantined", "unknown_resource"}
+        factories.sign_in(client, factories.bob())
+        assert client.get("/segments/people/", **SCRIPT).json()["reason"] == "segment_quarantined"
+        assert client.get("/segments/nothing/", **SCRIPT).json()["reason"] == "unknown_resource"
+
     def test_an_unsafe_request_is_not_repeated_after_sign_in(self, client: Client, finance: Segment) -> None:
         assert client.post(PAGE, **BROWSER)["Location"] == "/login/?next=/"
 
@@ -174,7 +186,10 @@ class TestWhatARefusedRequestGets:
 
 
 class TestEveryAnswer:
-    @pytest.mark.parametrize("path", ["/", "/login/", PAGE, "/nothing/here/", "/admin/", "/livez", "/readyz"])
+    @pytest.mark.parametrize(
+        "path",
+        ["/", "/login/", PAGE, "/nothing/here/", "/admin/", "/livez", "/readyz", "/static/nothing.css", "/static/"],
+    )
     def test_carries_the_headers(self, client: Client, path: str) -> None:
         answer = client.get(path, **BROWSER)
         assert answer["Cache-Control"] == "no-store"

@@ -11,9 +11,11 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from accounts.authenticators import recovery, throttle
 from accounts.authenticators.recovery import RecoveryCode
 from accounts.models import PasswordThrottle, RoleAssignment, Session, TOTPDevice, User
 from accounts.roles import RoleError, grant_role, revoke_role
+from audit import ledger
 from segments import snapshot
 from tests import factories
 from tests.accounts.cases import scenario
@@ -176,3 +178,60 @@ def test_every_policy_that_is_read_is_one_whole_version(case: object) -> None:
 
     found: list[Any] = at_once([changing, *[reading] * 4], workers=5)
     assert any(found[1:])
+
+
+def until_somebody_waits() -> None:
+    """Return when another transaction of this database waits for a lock, or after five seconds."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    end = time.monotonic() + 5
+    with connection.cursor() as cursor:
+        while time.monotonic() < end and cursor.execute(waiting).fetchone()[0] == 0:
+            time.sleep(0.02)
+
+
+@pytest.mark.postgres
+def test_cutting_off_many_and_a_sign_in_of_one_of_them_both_end() -> None:
+    people = [factories.alice(), factories.bob()]
+    staff = factories.browser()
+    factories.sign_in(staff, factories.sam())
+    held = threading.Event()
+
+    def verifying() -> int:
+        """What a code that is right takes: the account, then the head of the ledger."""
+        with transaction.atomic():
+            bob = throttle.lock_account(people[1].pk)
+            held.set()
+            until_somebody_waits()
+            ledger.record(kind="factor.verified", actor=bob.subject_id, subject=bob.subject_id)
+        return 0
+
+    def cutting_off() -> int:
+        held.wait()
+        chosen = {"action": "quarantine", "_selected_action": [person.pk for person in people]}
+        return staff.post("/admin/accounts/user/", chosen | {"confirmed": "1", "reason": "stolen laptops"}).status_code
+
+    assert at_once([verifying, cutting_off], workers=2) == [0, 302]
+    assert User.objects.filter(quarantined_at__isnull=False).count() == 2
+
+
+@pytest.mark.postgres
+def test_a_recovery_code_and_a_new_set_both_end() -> None:
+    alice = factories.alice()
+    codes = factories.recovery_codes(alice)
+    browser = half_way(alice, 1)[0]
+    held = threading.Event()
+
+    def issuing() -> int:
+        """What new codes take: the account, then the set."""
+        with transaction.atomic():
+            throttle.lock_account(alice.pk)
+            held.set()
+            until_somebody_waits()
+            recovery.issue(alice)
+        return 0
+
+    def using() -> int:
+        held.wait()
+        return browser.post("/login/recovery/", {"code": codes[0]}).status_code
+
+    assert at_once([issuing, using], workers=2) == [0, 200]  # the old code is void: refused, and no failure
