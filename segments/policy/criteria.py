@@ -35,19 +35,11 @@ def standing_of(room: Room, subject: Subject) -> Reason | None:
         return Reason.SUBJECT_QUARANTINED
     if not subject.session_active:
         return Reason.SESSION_ENDED
-    return _person(subject) if subject.kind is _USER else _system(room)
-
-
-def _system(room: Room) -> Reason | None:
-    return None if room.segment.allow_service_accounts else Reason.SERVICE_ACCOUNT_NOT_ALLOWED
-
-
-def _person(subject: Subject) -> Reason | None:
-    if not subject.enrolled:
-        return Reason.ENROLMENT_REQUIRED
-    if not subject.verifications:
-        return Reason.SECOND_FACTOR_REQUIRED
-    return None
+    if subject.kind is not _USER:
+        return None if room.segment.allow_service_accounts else Reason.SERVICE_ACCOUNT_NOT_ALLOWED
+    if subject.enrolled and subject.verifications:
+        return None
+    return Reason.SECOND_FACTOR_REQUIRED if subject.enrolled else Reason.ENROLMENT_REQUIRED
 
 
 def narrowed_by(narrowing: Narrowing, action: str, context: Context) -> Reason | None:

@@ -29,9 +29,8 @@ Paths = tuple[str, ...]
 Ids = tuple[str, ...]
 Trace = list[Step] | None
 
-# Members of an enumeration are slow to reach by name, and these end most decisions.
+# A member of an enumeration is slow to reach by name, and this one ends most decisions.
 _GRANTED: Final = Reason.GRANTED
-_ANONYMOUS: Final = Reason.ANONYMOUS_RESOURCE
 
 _OBLIGATIONS: Final = {
     Reason.SIGN_IN_REQUIRED: (Obligation.SIGN_IN,),
@@ -89,26 +88,24 @@ def _first_denied(decisions: list[Decision]) -> Decision:
 
 
 def _judge(
-    entry: Entry | None, subject: Subject | None, context: Context, action: str, paths: Paths, trace: Trace
+    entry: Entry | None,
+    subject: Subject | None,
+    context: Context,
+    action: str,
+    paths: Paths,
+    trace: Trace,
 ) -> Decision:
     if trace is not None:
         trace.extend(entrance_steps(entry, subject))
     if entry is None:
         return Decision(allowed=False, reason=Reason.UNKNOWN_RESOURCE, readings=paths)
-    reason, grants = _reason(entry, subject, context, action, trace)
-    allowed = reason is _GRANTED or reason is _ANONYMOUS
-    obligations = () if allowed else _obligations(reason, subject)
-    return Decision(allowed, reason, entry.room.slug, entry.resource, grants, obligations, paths)
-
-
-def _reason(entry: Entry, subject: Subject | None, context: Context, action: str, trace: Trace) -> tuple[Reason, Ids]:
     room = entry.room
     if room.quarantined:
-        return Reason.SEGMENT_QUARANTINED, ()
+        return _at_the_door(entry, Reason.SEGMENT_QUARANTINED, paths)
     if entry.special is not None and entry.special.anonymous:
-        return _ANONYMOUS, ()
+        return _at_the_door(entry, Reason.ANONYMOUS_RESOURCE, paths)
     if subject is None:
-        return Reason.SIGN_IN_REQUIRED, ()
+        return _at_the_door(entry, Reason.SIGN_IN_REQUIRED, paths)
     standing = standing_of(room, subject)
     if trace is not None:
         trace.extend(standing_steps(room.segment, subject, standing))
@@ -116,7 +113,20 @@ def _reason(entry: Entry, subject: Subject | None, context: Context, action: str
     required = requirement_of(room.segment, subject, context) if room.demanding else None
     if trace is not None:
         trace.extend(requirement_steps(room.segment, subject, context, required))
-    return standing or narrowed or required or _GRANTED, () if standing else grants
+    reason = standing or narrowed or required or _GRANTED
+    obligations = () if reason is _GRANTED else _obligations(reason, subject)
+    # Past the __new__ that NamedTuple writes in Python: it takes as long as all criteria of a plain segment together.
+    return tuple.__new__(
+        Decision,
+        (reason is _GRANTED, reason, room.slug, entry.resource, () if standing else grants, obligations, paths),
+    )
+
+
+def _at_the_door(entry: Entry, reason: Reason, paths: Paths) -> Decision:
+    """Decide before anybody has looked at the subject."""
+    allowed = reason is Reason.ANONYMOUS_RESOURCE
+    obligations = () if allowed else _obligations(reason, None)
+    return Decision(allowed, reason, entry.room.slug, entry.resource, (), obligations, paths)
 
 
 def _opening(room: Room, subject: Subject, context: Context, action: str, trace: Trace) -> tuple[Reason | None, Ids]:

@@ -25,40 +25,53 @@ _holder_of: Final = attrgetter("holder")
 
 
 class Opening(NamedTuple):
-    """The grants of a segment to one role or subject that are narrowed alike."""
+    """The grants of a segment to one role or subject that are narrowed alike; `others` to the same are not."""
 
     holder: str
     narrowing: Narrowing
     grants: tuple[str, ...]
+    others: tuple[Opening, ...] = ()
 
 
-class Room:
-    """A segment with what opens it, by role and by subject id (which a `:` tells apart from a role)."""
+class Room(dict[str, Opening]):
+    """A segment, and what opens it, by role and by subject id (which a `:` tells apart from a role).
 
-    __slots__ = ("_openings", "demanding", "quarantined", "segment", "slug")
+    It is the dictionary rather than having one: on a large policy each object more costs a wait for the memory.
+    """
+
+    __slots__ = ("demanding", "quarantined", "segment", "slug")
 
     def __init__(self, segment: Segment) -> None:
+        super().__init__()
         self.segment: Final = segment
         self.slug: Final = segment.slug
         self.quarantined: Final = segment.quarantined
         self.demanding: Final = _is_demanding(segment)
-        self._openings: Final[dict[str, tuple[Opening, ...]]] = {}
 
     def add(self, grant: Grant, narrowing: Narrowing) -> None:
         """Index one more grant of this segment."""
         holder = intern(grant.holder)
-        alike = {opening.narrowing: opening.grants for opening in self._openings.get(holder, ())}
+        known = self.get(holder)
+        alike = {} if known is None else {opening.narrowing: opening.grants for opening in (known, *known.others)}
         alike[narrowing] = (*alike.get(narrowing, ()), grant.id)
-        self._openings[holder] = tuple(Opening(holder, *pair) for pair in alike.items())
+        first, *others = (Opening(holder, *pair) for pair in alike.items())
+        self[holder] = Opening(*first[:3], tuple(others))
 
-    def held_by(self, subject: str, roles: frozenset[str]) -> tuple[Opening, ...]:
+    def held_by(self, subject: str, roles: frozenset[str]) -> list[Opening]:
         """Return what opens the segment to a subject or any of its roles, in the order of their names."""
-        openings = self._openings
-        held: tuple[Opening, ...] = openings.get(subject, ())
-        for role in roles:
-            if role in openings:
-                held += openings[role]
-        return held if len(held) < 2 else tuple(sorted(held, key=_holder_of))
+        held = []
+        for holder in roles:
+            if holder in self:
+                opening = self[holder]
+                held.append(opening)
+                held += opening.others
+        if subject in self:
+            opening = self[subject]
+            held.append(opening)
+            held += opening.others
+        if len(held) > 1:
+            held.sort(key=_holder_of)
+        return held
 
 
 def _is_demanding(segment: Segment) -> bool:
@@ -157,10 +170,14 @@ def _depth(prefix: str) -> int:
     return prefix.rstrip("/").count("/")
 
 
+def _cut(path: str) -> str:
+    """Return the longest part of a path that a prefix may cover: a path of thousands of segments is not walked."""
+    return path if len(path) <= LONGEST_PATH else path[: path.rfind("/", 0, LONGEST_PATH + 1)]
+
+
 def _nearest(prefixes: Mapping[str, T], path: str) -> T | None:
     """Return what the longest prefix holds that covers the path and ends where a segment of it does."""
-    if len(path) > LONGEST_PATH:
-        path = path[: path.rfind("/", 0, LONGEST_PATH + 1)]
+    path = _cut(path)
     while path:
         found = prefixes.get(path)
         if found is not None:
@@ -245,7 +262,10 @@ class Index:
         """Return what the readings of a path on a host as received fall into, in order. Raises MalformedTargetError."""
         prefixes = self._hosts.get(host)
         if prefixes is not None and len(paths) == 1:
-            entry = _nearest(prefixes, paths[0])
+            path = _cut(paths[0])
+            while path and path not in prefixes:
+                path = path[: path.rfind("/")]
+            entry = prefixes.get(path or "/")
             if entry is not None:
                 return (entry,) if entry.special is None else entry.covering(method)
         host = canonical_host(host)
