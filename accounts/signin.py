@@ -229,7 +229,7 @@ def _verified_device(request: SessionRequest, user: User, kind: type[Device], co
         raise ThrottledError(until)
     for device in kind.objects.devices_for_user(user, confirmed=True):
         with transaction.atomic():  # used and recorded, or neither
-            throttle.lock_account(user.pk)  # before django-otp locks the device: who changes factors does it in this order
+            throttle.lock_account(user.pk)  # before django-otp locks the device
             if django_otp.verify_token(user, device.persistent_id, code):
                 _record_factor(request, user, device)
                 return device
