@@ -81,7 +81,7 @@ class ResourceForm(forms.ModelForm):
         for name, nothing in BLANK.items():
             if name not in OF_KIND.get(cleaned.get("kind", ""), BLANK):
                 cleaned[name] = nothing
-        if self.has_changed():
+        if self.has_changed() and "segment" in cleaned:  # absent where a forged page names another one
             self._check_privilege(anonymous=bool(cleaned.get("anonymous")))
         return cleaned
 
@@ -152,7 +152,8 @@ class GrantForm(forms.ModelForm):
             )
 
     def _check_holders(self, _cleaned: dict[str, Any]) -> None:
-        self.check_holder(self.instance.holder)
+        if self.instance.pk:  # absent where a forged page names a grant of another segment
+            self.check_holder(self.instance.holder)
 
     def check_holder(self, holder: Any) -> None:
         if refusal := privileges.refusal_to_grant(self.staff, holder):

@@ -60,13 +60,18 @@ def refusal_to_open(actor: User, before: World, after: World, now: datetime) -> 
 
 
 def refusal_to_move(actor: User, before: Policy, after: Policy) -> str:
-    """Why `actor` may not make `after` of `before`: a resource would fall into a segment that lets `actor` in."""
-    mine = open_to(actor)
+    """Why `actor` may not make `after` of `before`: something would fall into a segment that lets `actor` in.
+
+    Or out of one that is built in: who moves a view of the administration away shuts out whoever could put it back.
+    """
+    mine, built_in = open_to(actor), frozenset(Segment.objects.filter(built_in=True).values_list("slug", flat=True))
     for resource in set(before.resources) ^ set(after.resources):
         for target in () if isinstance(resource, WorkloadResource) else targets_of(before, resource).values():
             old, new = place(before, target), place(after, target)
             if new not in (old, None) and (new in mine or new == ANYBODY):
                 return _("“%s” would then lie where you may enter yourself. Ask a superuser.") % resource.id
+            if old in built_in and new != old:
+                return _("“%s” lies in what is built in: only a superuser takes it out.") % resource.id
     return ""
 
 

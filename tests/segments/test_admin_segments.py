@@ -470,6 +470,28 @@ class TestNobodyOpensToThemselves:
         assert Resource.objects.filter(name="app-finance", path="/finance").exists()
         assert save(superuser, page(closed), "segment", **change).status_code == 302
 
+    @pytest.mark.parametrize("view", ["admin:segments_segment_change", "accounts:account"])
+    def test_no_view_is_taken_out_of_what_is_built_in(
+        self, administrator: Client, superuser: Client, finance: Segment, view: str
+    ) -> None:
+        data = add_row(open_form(administrator, page(finance), "segment"), "resources", kind="view", view=view)
+        answer = administrator.post(page(finance), data)
+        assert errors(answer) == [f"“{view}” lies in what is built in: only a superuser takes it out."]
+        assert not Resource.objects.filter(view=view).exists()
+        assert superuser.post(page(finance), data).status_code == 302
+
+    @pytest.mark.parametrize(
+        "forged", [{"resources-0-segment": "999"}, {"grants-0-id": "999"}, {"grants-0-id": ""}], ids=str
+    )
+    def test_a_page_that_names_a_row_of_another_segment_is_refused(
+        self, superuser: Client, finance: Segment, forged: dict[str, str]
+    ) -> None:
+        data = open_form(superuser, page(finance), "segment")
+        changed = {"resources-0-path": "/other", "grants-0-reason": "other"}
+        answer = superuser.post(page(finance), data | changed | forged)
+        assert (answer.status_code, answer.context["title"]) == (200, "Change segment")
+        assert finance.resources.get().path == "/"
+
 
 class TestForgedRequests:
     def test_view_permission_adds_no_rows(self, auditor: Client, finance: Segment) -> None:
