@@ -16,9 +16,8 @@ from audit.models import Entry
 @admin.register(Entry)
 class EntryAdmin(admin.ModelAdmin):
     list_display = ("reference", "at", "kind", "actor_text", "subject_text")
-    list_filter = ("kind",)
+    list_filter = ("at", "kind")
     list_per_page = 50
-    date_hierarchy = "at"
     search_fields = ("reference", "actor", "subject")
     search_help_text = _("Search for a reference, an actor or a subject.")
     show_full_result_count = False  # the ledger grows with every request: counting it all would take long

@@ -124,6 +124,7 @@ MIDDLEWARE = [
     "ztproject.headers.SecurityHeadersMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # before static files, so that they have it as well
     "django.middleware.security.SecurityMiddleware",
+    "ztproject.malformed.MalformedRequestMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -223,3 +223,13 @@ def test_every_decision_is_in_the_ledger(client: Client, alice: User) -> None:
     for path in ("/", PAGE, "/segments/nothing/", "/account/"):
         client.get(path, **BROWSER)
     assert Entry.objects.filter(kind="decision").count() == before + 4
+
+
+@pytest.mark.parametrize(
+    "path", ["/account/?next=%00", "/segments/%00/", "/admin/autocomplete/?term=%00", "/login/?a=b%00c"]
+)
+def test_an_address_with_a_nul_is_refused(client: Client, path: str) -> None:
+    factories.sign_in(client, factories.sam())
+    answer = client.get(path, **BROWSER)
+    assert (answer.status_code, answer["Cache-Control"]) == (400, "no-store")
+    assert client.get(path.replace("%00", "x"), **BROWSER).status_code != 400
