@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.html import format_html
@@ -14,15 +15,26 @@ from django.utils.translation import gettext_lazy
 from accounts.confirmation import Act, ActingAdmin
 from accounts.models import User
 from accounts.privileges import staff_of
+from accounts.readable import ReadablePage, in_words, listed
 from audit.recorded_admin import RecordedAdmin
 from segments import privileges, quarantine
-from segments.forms import FlowForm, GrantForm, GuardrailForm, NewGrantForm, ResourceForm, ResourceFormSet, SegmentForm
+from segments import readable as words
+from segments.forms import (
+    FlowForm,
+    GrantForm,
+    GuardrailForm,
+    NewGrantForm,
+    PartFormSet,
+    ResourceForm,
+    ResourceFormSet,
+    SegmentForm,
+)
 from segments.models import Flow, Grant, Guardrail, Resource, Segment
 
 
-def warning(words: str | Promise) -> SafeString:
+def warning(text: str | Promise) -> SafeString:
     """Red, and the word that says why: colour alone tells nobody."""
-    return format_html('<strong class="warning-word">{}</strong>', words)
+    return format_html('<strong class="warning-word">{}</strong>', text)
 
 
 # ---------------------------------------------------------------- acts
@@ -68,10 +80,15 @@ ACTS = (
 
 
 # ---------------------------------------------------------------- parts of a segment
-class StaffPart(admin.StackedInline):
+class StaffPart(ReadablePage, admin.StackedInline):
     """A part whose forms know who of the staff sits before them."""
 
     extra = 0
+
+    def is_editable(self, request: HttpRequest, obj: Any) -> bool:
+        """Where the segment itself can be changed."""
+        may = self.has_change_permission(request, obj) or self.has_add_permission(request, obj)
+        return may and (obj is None or privileges.may_change(staff_of(request), obj))
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[Any]:
         formset = super().get_formset(request, obj, **kwargs)
@@ -81,6 +98,10 @@ class StaffPart(admin.StackedInline):
 
 class ResourcePart(StaffPart):
     model = Resource
+    readable = ("methods", "cidrs", "labels")
+    methods_in_words = in_words("methods", gettext_lazy("methods"), listed)
+    cidrs_in_words = in_words("cidrs", gettext_lazy("addresses"), listed)
+    labels_in_words = in_words("labels", gettext_lazy("labels"), words.labelled)
     form = ResourceForm
     formset = ResourceFormSet
     readonly_fields = ("open_to",)
@@ -103,7 +124,12 @@ class ResourcePart(StaffPart):
 
 class GrantPart(StaffPart):
     model = Grant
+    readable = ("actions", "networks", "hours")
+    actions_in_words = in_words("actions", gettext_lazy("actions"), listed)
+    networks_in_words = in_words("networks", gettext_lazy("networks"), listed)
+    hours_in_words = in_words("hours", gettext_lazy("hours"), words.hours)
     form = GrantForm
+    formset = PartFormSet
     max_num = 0
     readonly_fields = ("holder", "granted")
     verbose_name_plural = gettext_lazy("grants")
@@ -164,19 +190,14 @@ class NewGrantPart(StaffPart):
 
 # ---------------------------------------------------------------- segments
 @admin.register(Segment)
-class SegmentAdmin(ActingAdmin):
+class SegmentAdmin(ReadablePage, ActingAdmin):
     form = SegmentForm
+    readable = ("reauth_after", "networks", "hours")
+    reauth_after_in_words = in_words("reauth_after", gettext_lazy("verify again after"), words.length)
+    networks_in_words = in_words("networks", gettext_lazy("networks"), listed)
+    hours_in_words = in_words("hours", gettext_lazy("hours"), words.hours)
     recorded_relations = ("resources", "grants")
-    list_display = (
-        "name",
-        "shown_state",
-        "anonymous",
-        "sensitivity",
-        "resource_count",
-        "grant_count",
-        "assurance",
-        "slug",
-    )
+    list_display = ("name", "slug", "shown_state", "anonymous", "resource_count", "grant_count")
     list_filter = ("state", "sensitivity", "assurance", "allow_service_accounts")
     search_fields = ("slug", "name", "resources__name", "resources__host", "resources__view")
     search_help_text = gettext_lazy("Search for a segment, or for a resource by name, host or view.")
@@ -198,7 +219,8 @@ class SegmentAdmin(ActingAdmin):
         )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> Any:
-        return ("slug", "shown_state") if obj is not None and obj.built_in else ("shown_state",)
+        own = ("slug", "shown_state") if obj is not None and obj.built_in else ("shown_state",)
+        return (*super().get_readonly_fields(request, obj), *own)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Segment | None = None) -> Any:
         return {"slug": ("name",)} if obj is None else {}
@@ -229,17 +251,20 @@ class SegmentAdmin(ActingAdmin):
         return warning(gettext_lazy("anonymous")) if segment.has_anonymous else ""  # type: ignore[attr-defined]  # annotated above
 
 
-def counted(model: type[Resource] | type[Grant]) -> Subquery:
+def counted(model: type[Resource] | type[Grant]) -> Coalesce:
     """How many rows of `model` a segment has, by a query of its own: two joins would multiply each other."""
     per_segment = model._default_manager.filter(segment=OuterRef("pk")).order_by().values("segment")
-    return Subquery(per_segment.annotate(number=Count("pk")).values("number"), output_field=IntegerField())
+    counts = per_segment.annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(counts, output_field=IntegerField()), 0)
 
 
 # ---------------------------------------------------------------- flows and guardrails
 @admin.register(Flow)
-class FlowAdmin(RecordedAdmin):
+class FlowAdmin(ReadablePage, RecordedAdmin):
     form = FlowForm
-    list_display = ("source", "target", "ports_text", "description")
+    readable = ("ports",)
+    ports_in_words = in_words("ports", gettext_lazy("ports"), listed)
+    list_display = ("source", "target", "ports_in_words", "description")
     list_display_links = ("source", "target")
     list_select_related = ("source", "target")
     search_fields = ("source__slug", "source__name", "target__slug", "target__name", "description")
@@ -250,14 +275,12 @@ class FlowAdmin(RecordedAdmin):
     def ledger_subject(self, row: Flow) -> str:
         return f"flow:{row.source.slug} → {row.target.slug}"
 
-    @admin.display(description=gettext_lazy("ports"))
-    def ports_text(self, flow: Flow) -> str:
-        return ", ".join(flow.ports)
-
 
 @admin.register(Guardrail)
-class GuardrailAdmin(RecordedAdmin):
+class GuardrailAdmin(ReadablePage, RecordedAdmin):
     form = GuardrailForm
+    readable = ("question",)
+    question_in_words = in_words("question", gettext_lazy("question"), words.asked)
     list_display = ("name", "expect")
     list_filter = ("expect",)
     search_fields = ("name",)

@@ -14,7 +14,7 @@ from accounts.form_fields import LinesField
 from segments import validation
 from segments.notation import duration, duration_text
 from segments.policyfile import PolicyFileError
-from segments.policyfile.reading import typed_question
+from segments.policyfile.reading import in_order, typed_question
 
 DAYS: Final = tuple(
     zip(validation.DAYS, map(gettext_lazy, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")), strict=True)
@@ -223,7 +223,9 @@ class QuestionField(forms.Field):
         super().__init__(**(options | kwargs))
 
     def prepare_value(self, value: Any) -> Any:
-        return yaml.safe_dump(value, allow_unicode=True, sort_keys=False) if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        return yaml.safe_dump(in_order(value), allow_unicode=True, sort_keys=False)
 
     def to_python(self, value: Any) -> Any:
         text = str(value or "")

@@ -22,7 +22,7 @@ from segments.form_fields import (
     PortsField,
     QuestionField,
 )
-from segments.models import Flow, Grant, Guardrail, Resource, Segment
+from segments.models import Flow, Grant, Guardrail, Resource, Segment, default_actions
 
 
 class SegmentForm(RecordedForm):
@@ -95,7 +95,16 @@ class ResourceForm(forms.ModelForm):
             raise ValidationError(refusal, code="not_allowed")
 
 
-class ResourceFormSet(BaseInlineFormSet):
+class PartFormSet(BaseInlineFormSet):
+    """Parts of a segment are removed from it."""
+
+    def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].label = _("Remove")
+
+
+class ResourceFormSet(PartFormSet):
     """Resources of one page are compared with each other: what is new is not in the database yet."""
 
     def clean(self) -> None:
@@ -106,11 +115,6 @@ class ResourceFormSet(BaseInlineFormSet):
             for earlier in rows[:place]:
                 if collide(form.instance, earlier):
                     form.add_error(None, _("Another row of this page is for the same: change one of them."))
-
-    def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
-        super().add_fields(form, index)
-        if "DELETE" in form.fields:
-            form.fields["DELETE"].label = _("Remove")
 
 
 def collide(one: Resource, other: Resource) -> bool:
@@ -129,7 +133,7 @@ class GrantForm(forms.ModelForm):
 
     staff: User
 
-    actions = ActionsField(label=gettext_lazy("Actions"))
+    actions = ActionsField(label=gettext_lazy("Actions"), initial=default_actions)
     networks = NetworksField(label=gettext_lazy("Networks"))
     hours = HoursField(label=gettext_lazy("Hours"))
 

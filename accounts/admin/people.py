@@ -137,7 +137,7 @@ class PersonAdmin(ActingAdmin, DjangoUserAdmin):
     add_form_template = None
     ledger_kind = "account.changed"
     unrecorded = NEVER_RECORDED
-    list_display = ("username", "name", "email", "standing", "roles", "second_factor", "is_staff")
+    list_display = ("username", "name", "standing", "roles", "second_factor", "is_staff")
     list_filter = (StandingFilter, RoleFilter, "is_staff", "is_superuser")
     search_fields = ("username", "name", "email")
     search_help_text = gettext_lazy("Search for a username, a name or an email address.")
@@ -149,8 +149,9 @@ class PersonAdmin(ActingAdmin, DjangoUserAdmin):
         (None, {"fields": ("username", "name", "email", "is_active", "quarantined_at", "password_note")}),
         (gettext_lazy("Second factors"), {"fields": ("second_factors",)}),
         (gettext_lazy("Signed in"), {"fields": ("sign_ins",)}),
-        (gettext_lazy("Staff"), {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
-        (gettext_lazy("Dates"), {"fields": ("date_joined", "last_login")}),
+        (gettext_lazy("Staff"), {"fields": ("is_staff", "is_superuser", "groups")}),
+        (gettext_lazy("Single permissions"), {"fields": ("user_permissions",), "classes": ("collapse",)}),
+        (gettext_lazy("Dates"), {"fields": ("date_joined", "last_login"), "classes": ("collapse",)}),
     )
     shown = ("username", "quarantined_at", "password_note", "second_factors", "sign_ins", "date_joined", "last_login")
 

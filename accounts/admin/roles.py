@@ -16,6 +16,7 @@ from accounts.admin.holdings import AssignmentForm, HeldPart, NewPart, state_of
 from accounts.confirmation import Act
 from accounts.form_fields import NetworksField
 from accounts.models import Role, RoleAssignment, ServiceAccount
+from accounts.readable import ReadablePage, in_words, listed
 from accounts.roles import revoke_role
 from audit.recorded_admin import RecordedAdmin, RecordedForm
 
@@ -193,10 +194,12 @@ class ServiceAccountForm(RecordedForm):
 
 
 @admin.register(ServiceAccount)
-class ServiceAccountAdmin(RecordedAdmin):
+class ServiceAccountAdmin(ReadablePage, RecordedAdmin):
     form = ServiceAccountForm
+    readable = ("networks",)
+    networks_in_words = in_words("networks", _("networks"), listed)
     ledger_kind = "account.changed"
-    list_display = ("name", "is_active", "networks_text", "created_at")
+    list_display = ("name", "is_active", "networks_in_words", "created_at")
     list_filter = ("is_active",)
     search_fields = ("name",)
     search_help_text = _("Search for a name.")
@@ -204,12 +207,9 @@ class ServiceAccountAdmin(RecordedAdmin):
     inlines = (ServiceRolesPart, NewServiceRolePart)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ServiceAccount | None = None) -> Any:
-        return ("name",) if obj else ()  # the ledger knows it by this name
+        named = ("name",) if obj else ()  # the ledger knows it by this name
+        return (*super().get_readonly_fields(request, obj), *named)
 
     def has_delete_permission(self, _request: HttpRequest, _obj: ServiceAccount | None = None) -> bool:
         """Untick “active” instead: the roles it held are part of the record."""
         return False
-
-    @admin.display(description=_("networks"))
-    def networks_text(self, account: ServiceAccount) -> str:
-        return ", ".join(account.networks) or "—"

@@ -84,6 +84,11 @@ def typed_question(text: str) -> dict[str, Any]:
     return {key: value for key, value in made.values.items() if value is not None}
 
 
+def in_order(question: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored question with its keys as the file has them: PostgreSQL keeps them in an order of its own."""
+    return {key: question[key] for key in (*shapes.GUARDRAIL, *question) if key in question}
+
+
 def _twice(document: Document) -> Problems:
     repeated = [
         *_repeated("role", ((one["slug"], one) for one in document.roles)),

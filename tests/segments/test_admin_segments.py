@@ -551,3 +551,29 @@ class TestUnreadablePolicy:
         with pytest.raises(ValueError, match="path"):
             Resource.objects.get(name="odd").value()
         assert superuser.get(page(finance)).status_code == 403  # nothing opens while the policy cannot be read
+
+
+class TestInWords:
+    def test_who_may_only_look_reads_words_and_no_json(self, auditor: Client, finance: Segment) -> None:
+        finance.networks, finance.reauth_after = ["10.0.0.0/8", "192.0.2.0/24"], timedelta(minutes=90)
+        finance.hours = {"days": ["mon", "fri"], "from": "07:00", "to": "24:00", "tz": "Europe/Berlin"}
+        finance.save()
+        rows.web(finance, "api.example.test", name="api", methods=["GET", "HEAD"])
+        labels = {"app": "db", "tier": "back"}
+        Resource.objects.create(segment=finance, kind="workload", name="db", cidrs=["10.30.1.0/24"], labels=labels)
+        text = auditor.get(page(finance)).content.decode()
+        for words in (
+            "10.0.0.0/8, 192.0.2.0/24",
+            "Mon, Fri 07:00–24:00 (Europe/Berlin)",
+            "1h30m",
+            "GET, HEAD",
+            "app=db, tier=back",
+        ):
+            assert f'<div class="readonly">{words}</div>' in text
+        assert "[&quot;" not in text
+
+    def test_so_does_who_may_not_change_this_one(self, administrator: Client) -> None:
+        portal = Segment.objects.get(slug=Segment.PORTAL)
+        text = administrator.get(page(portal)).content.decode()
+        assert '<div class="readonly">read, write</div>' in text
+        assert "[&quot;" not in text

@@ -4,8 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -19,30 +18,10 @@ from audit import ledger
 from segments import snapshot
 from tests import factories
 from tests.accounts.cases import scenario
+from tests.at_once import WORKERS, at_once
 from tests.segments import rows
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-WORKERS = 8
-Found = TypeVar("Found")
-
-
-def at_once(jobs: list[Callable[[], Found]], workers: int = WORKERS) -> list[Found]:
-    """Run the jobs side by side, all started together, each thread on a connection of its own."""
-    gate = threading.Barrier(min(workers, len(jobs)))
-
-    def run(job: Callable[[], Found]) -> Found:
-        try:
-            return job()
-        finally:
-            connection.close()
-
-    def first(job: Callable[[], Found]) -> Found:
-        gate.wait()
-        return run(job)
-
-    with ThreadPoolExecutor(workers) as pool:
-        ahead = [pool.submit(first, job) for job in jobs[:workers]]
-        return [future.result() for future in [*ahead, *(pool.submit(run, job) for job in jobs[workers:])]]
 
 
 def posting(browser: Client, path: str, data: dict[str, str]) -> Callable[[], int]:
