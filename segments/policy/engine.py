@@ -8,7 +8,7 @@ and what the segment asks for are judged in the same pass all the same, so that 
 from typing import Final
 
 from .criteria import narrowed_by, nearest, requirement_of, standing_of
-from .lookup import Entry, Opening, Room
+from .lookup import Entry, Found, Opening, Room
 from .model import (
     Context,
     Decision,
@@ -72,11 +72,19 @@ def decide(
         trace.append(Step("target", passed=True, detail={"readings": paths, "action": action or asked}))
     if len(found) == 1:
         return _judge(found[0], subject, context, action or asked, paths, trace)
-    return _first_denied([_judge(entry, subject, context, action or asked, paths, trace) for entry in found])
+    return _judge_all(found, subject, context, action or asked, paths, trace)
 
 
-def _first_denied(decisions: list[Decision]) -> Decision:
+def _judge_all(
+    found: Found,
+    subject: Subject | None,
+    context: Context,
+    action: str,
+    paths: Paths,
+    trace: Trace,
+) -> Decision:
     """Return the first decision that denies; if none does, the first one, with the grants of all."""
+    decisions = [_judge(entry, subject, context, action, paths, trace) for entry in found]
     for decision in decisions:
         if not decision.allowed:
             return decision

@@ -171,13 +171,14 @@ def _depth(prefix: str) -> int:
 
 
 def _cut(path: str) -> str:
-    """Return the longest part of a path that a prefix may cover: a path of thousands of segments is not walked."""
-    return path if len(path) <= LONGEST_PATH else path[: path.rfind("/", 0, LONGEST_PATH + 1)]
+    """Return the part of a long path that a prefix may cover: thousands of segments are not walked."""
+    return path[: path.rfind("/", 0, LONGEST_PATH + 1)]
 
 
 def _nearest(prefixes: Mapping[str, T], path: str) -> T | None:
     """Return what the longest prefix holds that covers the path and ends where a segment of it does."""
-    path = _cut(path)
+    if len(path) > LONGEST_PATH:
+        path = _cut(path)
     while path:
         found = prefixes.get(path)
         if found is not None:
@@ -262,13 +263,17 @@ class Index:
         """Return what the readings of a path on a host as received fall into, in order. Raises MalformedTargetError."""
         prefixes = self._hosts.get(host)
         if prefixes is not None and len(paths) == 1:
-            path = _cut(paths[0])
+            path = paths[0]
+            if len(path) > LONGEST_PATH:
+                path = _cut(path)
             while path and path not in prefixes:
                 path = path[: path.rfind("/")]
             entry = prefixes.get(path or "/")
             if entry is not None:
                 return (entry,) if entry.special is None else entry.covering(method)
-        host = canonical_host(host)
+        return self._each_once(canonical_host(host), paths, method)
+
+    def _each_once(self, host: str, paths: tuple[str, ...], method: str) -> Found:
         found = (self._reading(host, path, method) for path in paths)
         return tuple(dict.fromkeys(chain.from_iterable(found)))
 
