@@ -3,9 +3,9 @@
     python benchmarks/engine.py [--rounds 7] [--cases 10000] [--json]
 
 Builds a policy of 100 and one of 10,000 segments with ten resources each, and asks both the same number of questions,
-round by round in turn: as many segments, hosts and people as there are, each as likely as any other, which is the worst
-that can happen to the processor's cache. Questions are built before the clock starts. Each decision is timed alone, so reading
-the clock (0.1 µs) is in the figures: p50 and p99 are medians over the rounds, `least` is the p50 of the quietest round.
+round by round in turn: every segment, host and person is as likely as any other, which is the worst that can happen to
+the processor's cache. Questions are built before the clock starts. Each decision is timed alone, so reading the clock
+(0.1 µs) is in the figures: p50 and p99 are medians over the rounds, `least` is the p50 of the quietest round.
 """
 
 import argparse

@@ -149,7 +149,7 @@ class GrantPart(StaffPart):
 
     @admin.display(description=gettext_lazy("for"))
     def holder(self, grant: Grant) -> str:
-        if grant.pk is None:  # a forged page, shown again with what is wrong
+        if grant._state.adding:  # a forged page, shown again with what is wrong
             return "—"
         return getattr(grant.holder, "subject_id", None) or _("role %(role)s") % {"role": grant.holder}
 
