@@ -54,7 +54,7 @@ def test_only_own_sessions_are_shown_and_ended(full: Client, alice: User) -> Non
     assert bobs.get("/account/").status_code == 200
 
 
-@pytest.mark.parametrize("key", ["0" * 64, "%00", "0%0a", "%ff"])
+@pytest.mark.parametrize("key", ["0" * 64, "0%0a", "%ff"])
 def test_session_that_there_is_not_is_not_found(full: Client, key: str) -> None:
     assert full.post(f"/account/sessions/{key}/end/").status_code == 404
 

@@ -25,7 +25,7 @@ LISTS = {
     "accounts_roleassignment": 12,
     "accounts_serviceaccount": 11,
     "auth_group": 11,
-    "audit_entry": 13,
+    "audit_entry": 11,
     "segments_segment": 11,
     "segments_flow": 11,
     "segments_guardrail": 11,
