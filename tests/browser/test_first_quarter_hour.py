@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser import pictures
 from tests.browser.phone import Phone
 from tests.browser.portal_process import PortalProcess
+from tests.browser.pressing import press
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -44,7 +45,7 @@ def enter_password(page: Page, username: str, path: str = "/") -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
 
 
 def enrol(page: Page, folder: Path) -> tuple[Phone, list[str]]:
@@ -53,7 +54,7 @@ def enrol(page: Page, folder: Path) -> tuple[Phone, list[str]]:
     page.screenshot(path=folder / "enrol.png", full_page=True)
     phone.scan(folder / "enrol.png")
     page.get_by_label("Six-digit code").fill(phone.code())
-    page.get_by_role("button", name="Verify").click()
+    press(page, "Verify")
     codes = re.findall(r"\b(?:[A-Z2-7]{4}-){5}[A-Z2-7]{4}\b", page.inner_text("main"))
     return phone, codes
 
@@ -61,13 +62,13 @@ def enrol(page: Page, folder: Path) -> tuple[Phone, list[str]]:
 def use_recovery_code(page: Page, code: str) -> None:
     enter_password(page, "alice", "/account/")
     pictures.take(page, "verify")
-    page.get_by_role("link", name="Use a recovery code").click()
+    press(page, "Use a recovery code", "link")
     page.get_by_label(re.compile("ecovery code")).fill(code)
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
 
 
 def sign_out(page: Page) -> None:
-    page.get_by_role("banner").get_by_role("button", name="Sign out").click()
+    press(page, "Sign out")
 
 
 def give_account(portal: PortalProcess, username: str) -> None:
@@ -85,7 +86,7 @@ def test_the_main_job(portal: PortalProcess, people: None, new_page: Callable[[]
     pictures.take(alice, "enrol")
     phone, codes = enrol(alice, tmp_path)
     assert (phone.label, phone.issuer, len(codes)) == ("ztproject:alice", "ztproject", 10)
-    alice.get_by_role("button", name="I have saved them").click()
+    press(alice, "I have saved them")
 
     # what the role opens is open
     expect(alice).to_have_url(f"{portal.url}/segments/finance/")
@@ -109,16 +110,16 @@ def test_the_main_job(portal: PortalProcess, people: None, new_page: Callable[[]
     # staff take the role away in the admin
     enter_password(ada, "ada", "/admin/")
     enrol(ada, tmp_path)
-    ada.get_by_role("button", name="I have saved them").click()
+    press(ada, "I have saved them")
     expect(ada).to_have_url(f"{portal.url}/admin/")
     pictures.take(ada, "admin")
     ada.goto("/admin/segments/segment/?q=finance")
-    ada.get_by_role("link", name="Finance").click()
+    press(ada, "Finance", "link")
     pictures.take(ada, "admin-segment")
     ada.goto("/admin/accounts/user/?q=alice")
-    ada.get_by_role("link", name="alice", exact=True).click()
+    press(ada, "alice", "link")
     ada.get_by_role("row", name=re.compile("Accountant")).get_by_role("checkbox").check()
-    ada.get_by_role("button", name="Save", exact=True).click()
+    press(ada, "Save")
     expect(ada.get_by_text("was changed successfully")).to_be_visible()
 
     # and the very next request is refused
@@ -148,7 +149,7 @@ def test_without_script_everything_still_works(
     enter_password(page, "bob")
     _, codes = enrol(page, tmp_path)
     assert len(codes) == 10
-    page.get_by_role("button", name="I have saved them").click()
+    press(page, "I have saved them")
     expect(page.get_by_role("heading", name="My access")).to_be_visible()
     expect(page.get_by_text("None of your roles opens a segment.")).to_be_visible()
     context.close()
@@ -159,10 +160,10 @@ def test_a_code_is_good_once(portal: PortalProcess, people: None, new_page: Call
     first, second = new_page(), new_page()
     enter_password(first, "cleo")
     phone, _ = enrol(first, tmp_path)
-    first.get_by_role("button", name="I have saved them").click()
+    press(first, "I have saved them")
     enter_password(second, "cleo")
     second.get_by_label("Six-digit code").fill(max(phone.given))
-    second.get_by_role("button", name="Verify").click()
+    press(second, "Verify")
     expect(second.get_by_text(re.compile("That code did not work"))).to_be_visible()
     pictures.take(second, "verify-wrong")
     expect(first.get_by_role("heading", name="My access")).to_be_visible()

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.portal_process import PortalProcess
+from tests.browser.pressing import press
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -72,7 +73,7 @@ def test_the_sign_in_is_readable_in_light_and_dark_and_no_wider_than_a_phone(new
     page.goto("/login/")
     page.get_by_label("Username").fill("nobody")
     page.get_by_label("Password").fill("a wrong password")
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
     expect(page.get_by_role("alert")).to_be_visible()
     assert looks(page) == GOOD
 
@@ -89,7 +90,7 @@ def test_errors_take_the_focus_and_lead_to_their_fields(page: Page) -> None:
     page.goto("/account/password/")
     page.get_by_label("Current password").fill("not this one")
     page.get_by_label("New password").fill("abc")
-    page.get_by_role("button", name="Change the password").click()
+    press(page, "Change the password")
     expect(page.get_by_role("alert")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -107,21 +108,21 @@ def test_the_reference_is_copied_and_that_is_said(page: Page, portal: PortalProc
 def test_recovery_codes_are_copied_and_downloaded_one_a_line(page: Page, portal: PortalProcess) -> None:
     allow_clipboard(page.context, portal)
     page.goto("/account/codes/")
-    page.get_by_role("button", name="Make new codes").click()
+    press(page, "Make new codes")
     codes = page.locator("#codes li").all_inner_texts()
     assert len(codes) == 10
     page.get_by_role("button", name="Copy").click()
     expect(page.locator(".card [role=status]")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()").split("\n") == codes
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download").click()
+        press(page, "Download", "link")
     assert download.value.suggested_filename == "ztproject-recovery-codes.txt"
     assert download.value.path().read_text().split("\n") == codes
 
 
 def test_on_paper_there_are_the_codes_and_no_buttons(page: Page) -> None:
     page.goto("/account/codes/")
-    page.get_by_role("button", name="Make new codes").click()
+    press(page, "Make new codes")
     page.emulate_media(media="print")
     expect(page.locator("#codes li").first).to_be_visible()
     expect(page.get_by_text(re.compile("ztproject, made on .*Each works once."))).to_be_visible()
@@ -132,7 +133,7 @@ def test_on_paper_there_are_the_codes_and_no_buttons(page: Page) -> None:
 def test_a_code_may_be_pasted_with_its_space(page: Page) -> None:
     page.goto("/account/enrol/")
     page.get_by_label("Name").fill("tablet")
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
     field = page.get_by_label("Six-digit code")
     field.focus()
     page.keyboard.insert_text("123 456")
