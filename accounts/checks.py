@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 
 E001: Final = Error(
-    "ZT_FACTOR_KEYS, ZT_RECOVERY_KEY and ZT_LEDGER_KEY share a key.",
+    "ZT_FACTOR_KEYS, ZT_RECOVERY_KEY, ZT_LEDGER_KEY and ZT_ASSERTION_KEYS share a key.",
     hint="Give each its own 32 random bytes: whoever learns one must not hold the others.",
     id="accounts.E001",
 )
@@ -44,7 +44,12 @@ IN_ORDER: Final = ["django.contrib.auth.middleware.AuthenticationMiddleware", "d
 
 
 def keys_are_set_apart(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    keys = [*settings.ZT_FACTOR_KEYS, settings.ZT_RECOVERY_KEY, settings.ZT_LEDGER_KEY]
+    keys = [
+        *settings.ZT_FACTOR_KEYS,
+        settings.ZT_RECOVERY_KEY,
+        settings.ZT_LEDGER_KEY,
+        *settings.ZT_ASSERTION_KEYS,
+    ]
     return [] if len(set(keys)) == len(keys) else [E001]
 
 

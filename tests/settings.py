@@ -4,7 +4,7 @@ import os
 from base64 import b64encode
 from secrets import token_bytes, token_urlsafe
 
-KEYS = ["ZT_FACTOR_KEYS", "ZT_RECOVERY_KEY", "ZT_LEDGER_KEY"]
+KEYS = ["ZT_FACTOR_KEYS", "ZT_RECOVERY_KEY", "ZT_LEDGER_KEY", "ZT_ASSERTION_KEYS"]
 
 for name in [name for name in os.environ if name.startswith("ZT_")]:
     del os.environ[name]

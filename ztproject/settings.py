@@ -3,6 +3,7 @@
 A missing or bad value stops the start with what was found, what is accepted and which variable to set.
 """
 
+import re
 from base64 import b64decode
 from ipaddress import ip_network
 from pathlib import Path
@@ -56,6 +57,37 @@ def key(name: str, value: str) -> bytes:
             '`python3 -c "import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())"`.'
         )
     return decoded
+
+
+def keys(name: str) -> list[bytes]:
+    """One or more 32-byte keys: the first seals, all open. Put a new one in front to rotate."""
+    return [key(name, text) for text in required(name, "base64 of 32 bytes, several separated by commas").split(",")]
+
+
+def port(name: str, *, default: int) -> int:
+    """A TCP port."""
+    value = env.str(name, default=str(default))
+    if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
+        raise ImproperlyConfigured(f"{name} is `{value}`: expected a number from 1 to 65535.")
+    return int(value)
+
+
+def address(name: str, *, default: str) -> str:
+    """Where something listens: `host:port`, an IPv6 address in brackets."""
+    value = str(env.str(name, default=default)).strip()
+    if not re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", value):
+        raise ImproperlyConfigured(f"{name} is `{value}`: expected host:port, such as {default}.")
+    return value
+
+
+def origin(name: str, *, scheme: str, default: str) -> str:
+    """The address that people's browsers use: scheme, host and perhaps a port, nothing behind it."""
+    value = str(env.str(name, default=default)).strip().rstrip("/").lower()
+    if value and not re.fullmatch(rf"{scheme}://[a-z0-9.-]+(?::[0-9]{{1,5}})?", value):
+        raise ImproperlyConfigured(
+            f"{name} is `{value}`: expected {scheme}://host, such as {scheme}://portal.example.test."
+        )
+    return value
 
 
 def networks(name: str) -> list[Any]:
@@ -167,10 +199,7 @@ OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 OTP_LOGIN_URL = LOGIN_URL
 ZT_RETURN_HOSTS = ""  # dotted name of a function: hosts of applications that people may be sent back to
 ZT_ISSUER = env.str("ZT_ISSUER", default="ztproject")
-ZT_FACTOR_KEYS = [  # the first encrypts, all decrypt: put a new one in front to rotate
-    key("ZT_FACTOR_KEYS", text)
-    for text in required("ZT_FACTOR_KEYS", "base64 of 32 bytes, several separated by commas").split(",")
-]
+ZT_FACTOR_KEYS = keys("ZT_FACTOR_KEYS")
 ZT_RECOVERY_KEY = key("ZT_RECOVERY_KEY", required("ZT_RECOVERY_KEY", "base64 of 32 bytes"))
 ZT_LEDGER_KEY = key("ZT_LEDGER_KEY", required("ZT_LEDGER_KEY", "base64 of 32 bytes"))
 
@@ -191,6 +220,20 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "accounts.views.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# ---------------------------------------------------------------- applications
+SCHEME = "https" if ZT_TLS else "http"
+HOST = env.str("HOST", default="127.0.0.1")
+BRACKETED_HOST = f"[{HOST}]" if ":" in HOST else HOST
+# What browsers know the portal by. Applications send people there to sign in.
+ZT_PORTAL_URL = origin(
+    "ZT_PORTAL_URL", scheme=SCHEME, default="" if ZT_TLS else f"http://localhost:{port('PORT', default=8000)}"
+)
+ZT_DECISION_POINT = address("ZT_DECISION_POINT", default=f"127.0.0.1:{port('DECISION_PORT', default=8001)}")
+ZT_GATEWAY_LISTEN = address("ZT_GATEWAY_LISTEN", default=f"{BRACKETED_HOST}:{port('GATEWAY_PORT', default=8080)}")
+ZT_GATEWAY_CERTIFICATE = env.str("ZT_GATEWAY_CERTIFICATE", default="")  # PEM files; both, or neither for plain http
+ZT_GATEWAY_KEY = env.str("ZT_GATEWAY_KEY", default="")
+ZT_ASSERTION_KEYS = keys("ZT_ASSERTION_KEYS")  # seal the keys that sign identities
 
 # ---------------------------------------------------------------- answers
 SECURE_SSL_REDIRECT = ZT_TLS

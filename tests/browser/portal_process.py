@@ -26,6 +26,7 @@ class PortalProcess:
             "ZT_FACTOR_KEYS": _key(),
             "ZT_RECOVERY_KEY": _key(),
             "ZT_LEDGER_KEY": _key(),
+            "ZT_ASSERTION_KEYS": _key(),
             "ZT_TLS": "off",
             "ALLOWED_HOSTS": "localhost,127.0.0.1",
         }

@@ -26,6 +26,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "db.sqlite3*", "staticfiles", "tests")
 NOBODY = 65534
+KEYS = ["ZT_FACTOR_KEYS", "ZT_RECOVERY_KEY", "ZT_LEDGER_KEY", "ZT_ASSERTION_KEYS"]
 UNREACHABLE = "http://127.0.0.1:9/simple"  # the discard port: refused at once
 WAY_OUT = "use a folder of its own for the demo, or follow docs/production.md"
 DATABASE = f"zt: DATABASE_URL names a production database, which is never touched from here: {WAY_OUT}\n"
@@ -300,8 +301,8 @@ def test_set_up_writes_keys_once_and_for_this_user_alone(warm: Path) -> None:
     assert [stat.S_IMODE((warm / name).stat().st_mode) for name in [".env", "db.sqlite3"]] == [0o600, 0o600]
     values = dict(line.split("=", 1) for line in written.splitlines())
     secret = values.pop("SECRET_KEY")
-    keys = [base64.b64decode(values.pop(name)) for name in ["ZT_FACTOR_KEYS", "ZT_RECOVERY_KEY", "ZT_LEDGER_KEY"]]
-    assert (len(secret) >= 50, [len(key) for key in keys], len(set(keys))) == (True, [32, 32, 32], 3)
+    keys = [base64.b64decode(values.pop(name)) for name in KEYS]
+    assert (len(secret) >= 50, [len(key) for key in keys], len(set(keys))) == (True, [32] * 4, 4)
     assert values == {"ZT_TLS": "off", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
 
 

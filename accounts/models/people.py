@@ -1,32 +1,18 @@
-"""People, systems, roles and sessions."""
+"""People, systems and roles."""
 
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.authenticators.recovery import RecoveryCodeDevice
-from accounts.authenticators.totp import TOTPDevice
 from accounts.names import MAX_LENGTH, is_username, normalise_username
-from accounts.querysets import RoleAssignmentQuerySet, SessionQuerySet
+from accounts.querysets import RoleAssignmentQuerySet
 from audit import ledger
-
-__all__ = [
-    "PasswordThrottle",
-    "RecoveryCodeDevice",
-    "Role",
-    "RoleAssignment",
-    "ServiceAccount",
-    "Session",
-    "TOTPDevice",
-    "User",
-]
 
 
 def validate_username(value: str) -> None:
@@ -229,32 +215,6 @@ class RoleAssignment(models.Model):
             return False
         begun = self.not_before is None or self.not_before <= at
         return begun and (self.expires_at is None or at < self.expires_at)
-
-
-class Session(models.Model):
-    """One browser's sign-in. The key itself is never stored, only its SHA-256."""
-
-    key_hash = models.CharField(max_length=64, primary_key=True, validators=[RegexValidator(r"^[0-9a-f]{64}$")])
-    session_data = models.TextField(_("session data"))
-    expire_date = models.DateTimeField(_("expires"), db_index=True)
-    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="sessions", verbose_name=_("user"))
-    # [{"factor": "totp", "at": ISO 8601, "device": django-otp's persistent id}, …], newest last
-    verifications = models.JSONField(_("second factors"), default=list, blank=True)
-    address = models.GenericIPAddressField(_("address"), null=True)
-    browser = models.CharField(_("browser"), max_length=250, blank=True)
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
-    last_seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
-    ended_at = models.DateTimeField(_("ended"), null=True)
-
-    objects = SessionQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("session")
-        verbose_name_plural = _("sessions")
-        ordering = ("-last_seen_at",)
-
-    def __str__(self) -> str:
-        return f"{self.user or _('nobody')} · {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class PasswordThrottle(models.Model):
