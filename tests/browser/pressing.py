@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 
-def press(page: Page, name: str, role: Literal["button", "link"] = "button") -> None:
+def press(within: Page | Locator, name: str, role: Literal["button", "link"] = "button") -> None:
     """Press a button or a link, and wait for the page that answers: a click alone may come back before it is there."""
+    page = within if isinstance(within, Page) else within.page
     with page.expect_navigation():
-        page.get_by_role(role, name=name, exact=True).click()
+        within.get_by_role(role, name=name, exact=True).click()

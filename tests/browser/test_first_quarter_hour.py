@@ -68,7 +68,7 @@ def use_recovery_code(page: Page, code: str) -> None:
 
 
 def sign_out(page: Page) -> None:
-    press(page, "Sign out")
+    press(page.get_by_role("banner"), "Sign out")
 
 
 def give_account(portal: PortalProcess, username: str) -> None:

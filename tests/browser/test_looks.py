@@ -115,7 +115,7 @@ def test_recovery_codes_are_copied_and_downloaded_one_a_line(page: Page, portal:
     expect(page.locator(".card [role=status]")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()").split("\n") == codes
     with page.expect_download() as download:
-        press(page, "Download", "link")
+        page.get_by_role("link", name="Download").click()
     assert download.value.suggested_filename == "ztproject-recovery-codes.txt"
     assert download.value.path().read_text().split("\n") == codes
 
