@@ -7,19 +7,21 @@ that the session is over. A session without a person (a sign-in that is under wa
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
+from uuid import UUID, uuid4
 
 from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import IntegrityError, models, transaction
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django_otp.models import Device
 
 from accounts.addresses import Address
@@ -64,6 +66,14 @@ class SessionStore(SessionBase):
         """Whether the request came with a person's session that is over."""
         return self.owner() is not None and self._row is None
 
+    @property
+    def sid(self) -> UUID:
+        """The number of this session, which outlives its keys. Raises LookupError where none is stored."""
+        self._get_session()
+        if self._row is None:
+            raise LookupError("this session is not stored")
+        return self._row.sid
+
     def verifications(self) -> tuple[dict[str, str], ...]:
         """The second factors given in this session as stored, newest last."""
         self._get_session()
@@ -87,11 +97,11 @@ class SessionStore(SessionBase):
         now = timezone.now()
         if row is not None:
             self._owner = row.user
-        if row is None or row.ended_at is not None or _end_of(row.created_at, row.last_seen_at) <= now:
+        if row is None or not is_live(row, now):
             self._session_key = None  # an id that is not ours never becomes one
             return {}
         self._row, self._verifications = row, list(row.verifications)
-        self._touch(now)
+        touch(row, now)
         return dict(self.decode(row.session_data))
 
     def exists(self, session_key: str) -> bool:
@@ -175,6 +185,7 @@ class SessionStore(SessionBase):
             verifications=self._verifications if person else [],
             created_at=now if before is None or signed_in_now else before.created_at,
             last_seen_at=now,
+            sid=before.sid if before else uuid4(),
             address=before.address if before else None,
             browser=before.browser if before else "",
         )
@@ -189,16 +200,6 @@ class SessionStore(SessionBase):
                 row.save(force_insert=True)
         except IntegrityError:
             raise CreateError from None
-
-    def _touch(self, now: datetime) -> None:
-        """Note that the session is in use, at most once a minute: reading a page must not be a series of writes."""
-        row = self._row
-        every = min(TOUCHED_EVERY, timedelta(seconds=settings.ZT_SESSION_IDLE) / 4)
-        if row is None or row.user_id is None or now - row.last_seen_at < every:
-            return
-        row.last_seen_at, row.expire_date = now, _end_of(row.created_at, now)
-        live = Session.objects.filter(pk=row.pk, ended_at__isnull=True)
-        live.update(last_seen_at=row.last_seen_at, expire_date=row.expire_date)
 
 
 _STATE: Final = (
@@ -219,18 +220,53 @@ class PersonRequest(SessionRequest):
     user: User
 
 
-def verifications(request: SessionRequest) -> Iterator[Verification]:
-    """The second factors that hold in this session, newest last: their device is still confirmed and the owner's."""
-    stored = request.session.verifications()
-    owner = request.session.owner()
+def verifications(request: SessionRequest) -> tuple[Verification, ...]:
+    """The second factors that hold in the session of this request, newest last."""
     device = getattr(request.user, "otp_device", None)  # read and checked by OTPMiddleware in this request
-    standing = {device.persistent_id} if device else set()
-    unknown = {found["device"] for found in stored} - standing
-    if owner and unknown:
-        standing |= _standing_devices(owner, unknown)
-    for found in stored:
-        if found["device"] in standing:
-            yield Verification(found["factor"], datetime.fromisoformat(found["at"]))
+    known = {device.persistent_id} if device else set()
+    return _standing(request.session.verifications(), request.session.owner(), known)
+
+
+def standing_verifications(row: Session, owner: User) -> tuple[Verification, ...]:
+    """The second factors that hold in a stored session, newest last."""
+    return _standing(row.verifications, owner, set())
+
+
+def _standing(stored: Iterable[dict[str, str]], owner: User | None, known: set[str]) -> tuple[Verification, ...]:
+    """Those of the stored verifications whose device is still confirmed and the owner's; of the `known` ones it is."""
+    stored = tuple(stored)
+    unknown = {found["device"] for found in stored} - known
+    standing = known | _standing_devices(owner, unknown) if owner and unknown else known
+    return tuple(
+        Verification(found["factor"], datetime.fromisoformat(found["at"]))
+        for found in stored
+        if found["device"] in standing
+    )
+
+
+def is_live(row: Session, at: datetime) -> bool:
+    """Whether a stored session was not ended and did not run out."""
+    return row.ended_at is None and at < _end_of(row.created_at, row.last_seen_at)
+
+
+def is_signed_in(row: Session, user: User) -> bool:
+    """Whether a stored session is a sign-in of `user` with the password of now, as Django asks of its own."""
+    data = SessionStore().decode(row.session_data)
+    mark = data.get(HASH_SESSION_KEY, "")
+    if str(data.get(SESSION_KEY)) != str(user.pk):
+        return False
+    marks = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return any(constant_time_compare(mark, known) for known in marks)
+
+
+def touch(row: Session, now: datetime) -> None:
+    """Note that a session is in use, at most once a minute: reading a page must not be a series of writes."""
+    every = min(TOUCHED_EVERY, timedelta(seconds=settings.ZT_SESSION_IDLE) / 4)
+    if row.user_id is None or now - row.last_seen_at < every:
+        return
+    row.last_seen_at, row.expire_date = now, _end_of(row.created_at, now)
+    live = Session.objects.filter(pk=row.pk, ended_at__isnull=True)
+    live.update(last_seen_at=row.last_seen_at, expire_date=row.expire_date)
 
 
 def end(found: models.QuerySet[Session], *, at: datetime | models.F | None = None) -> int:

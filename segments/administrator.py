@@ -53,16 +53,28 @@ def decide(
     return decided
 
 
-def _refused(ruling: Ruling) -> Ruling:
+def refuse(target: ViewTarget | WebTarget, context: Context, why: str) -> Ruling:
+    """Refuse a question that cannot be read, and record it. Never raises."""
+    unreadable = Decision(allowed=False, reason=Reason.MALFORMED_TARGET)
+    return _refused(Ruling(unreadable, ledger.new_reference(), None, target, context), unreadable=why)
+
+
+def withdraw(ruling: Ruling) -> Ruling:
+    """Take back a decision that allowed, because its answer cannot be given; recorded under a reference of its own."""
+    taken_back = replace(ruling, decision=POLICY_ERROR, reference=ledger.new_reference())
+    return _refused(taken_back, withdraws=ruling.reference)
+
+
+def _refused(ruling: Ruling, **more: str) -> Ruling:
     """A refusal because something failed; recorded where that still works."""
     try:
-        _record(ruling, 0)
+        _record(ruling, 0, **more)
     except Exception:
         logger.exception("the refusal %s could not be recorded", ruling.reference)
     return ruling
 
 
-def _record(ruling: Ruling, policy_version: int) -> None:
+def _record(ruling: Ruling, policy_version: int, **more: str) -> None:
     subject = ruling.subject
     ledger.record(
         kind="decision",
@@ -82,6 +94,7 @@ def _record(ruling: Ruling, policy_version: int) -> None:
             if subject
             else [],
             "roles": sorted(subject.roles) if subject else [],
+            **more,
         },
     )
 

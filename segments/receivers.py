@@ -10,7 +10,7 @@ from segments import staff, version
 from segments.models import Grant, PolicyVersion, Resource, Segment
 
 BUILT_IN: Final = (
-    (Segment.PORTAL, "Portal", Role.EVERYBODY, ("segments:portal", "accounts:*")),
+    (Segment.PORTAL, "Portal", Role.EVERYBODY, ("segments:portal", "segments:enter", "accounts:*")),
     (Segment.ADMINISTRATION, "Administration", Role.ADMINISTRATOR, ("admin:*",)),
 )
 

@@ -8,5 +8,6 @@ app_name = "segments"
 
 urlpatterns = [
     path("", views.portal, name="portal"),
+    path("enter/", views.enter, name="enter"),
     path("segments/<slug:slug>/", views.segment_page, name="segment"),
 ]

@@ -4,7 +4,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from segments.enforcement.entrances import decide_entrance, wanted_application, way_in
 from segments.enforcement.middleware import DecidedRequest, in_segment
+from segments.enforcement.responses import refusal
 from segments.models import Segment
 from segments.portal import my_access, my_segment
 
@@ -13,6 +15,19 @@ from segments.portal import my_access, my_segment
 def portal(request: DecidedRequest) -> HttpResponse:
     """Everything within reach of the person who asks."""
     return render(request, "segments/portal.html", my_access(request.ruling))
+
+
+@require_safe
+def enter(request: DecidedRequest) -> HttpResponse:
+    """On the way from the portal to an application's host: decided as it will be there, then a ticket that leads in."""
+    wanted = wanted_application(request)
+    if wanted is None:
+        return render(request, "segments/unknown_application.html", status=404)
+    context = request.ruling.context
+    ruling = decide_entrance(request, wanted, context)
+    if not ruling.decision.allowed:
+        return refusal(request, ruling)
+    return render(request, "segments/enter.html", {"host": wanted.host, "way": way_in(request, wanted, context)})
 
 
 @in_segment(kwarg="slug")

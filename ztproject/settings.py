@@ -37,12 +37,17 @@ def flag(name: str, *, default: bool) -> bool:
     return words[value]
 
 
-def seconds(name: str, *, default: int, least: int, most: int) -> int:
-    """A duration in whole seconds, between two bounds."""
+def number(name: str, *, default: int, least: int, most: int, of: str = "a number") -> int:
+    """A whole number between two bounds."""
     value = env.str(name, default=str(default))
     if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
-        raise ImproperlyConfigured(f"{name} is `{value}`: expected whole seconds from {least} to {most}.")
+        raise ImproperlyConfigured(f"{name} is `{value}`: expected {of} from {least} to {most}.")
     return int(value)
+
+
+def seconds(name: str, *, default: int, least: int, most: int) -> int:
+    """A duration in whole seconds."""
+    return number(name, default=default, least=least, most=most, of="whole seconds")
 
 
 def key(name: str, value: str) -> bytes:
@@ -66,10 +71,7 @@ def keys(name: str) -> list[bytes]:
 
 def port(name: str, *, default: int) -> int:
     """A TCP port."""
-    value = env.str(name, default=str(default))
-    if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
-        raise ImproperlyConfigured(f"{name} is `{value}`: expected a number from 1 to 65535.")
-    return int(value)
+    return number(name, default=default, least=1, most=65535)
 
 
 def address(name: str, *, default: str) -> str:
@@ -233,6 +235,8 @@ ZT_DECISION_POINT = address("ZT_DECISION_POINT", default=f"127.0.0.1:{port('DECI
 ZT_GATEWAY_LISTEN = address("ZT_GATEWAY_LISTEN", default=f"{BRACKETED_HOST}:{port('GATEWAY_PORT', default=8080)}")
 ZT_GATEWAY_CERTIFICATE = env.str("ZT_GATEWAY_CERTIFICATE", default="")  # PEM files; both, or neither for plain http
 ZT_GATEWAY_KEY = env.str("ZT_GATEWAY_KEY", default="")
+ZT_DECISION_THREADS = number("ZT_DECISION_THREADS", default=4, least=1, most=64)
+ZT_DECISION_TIMEOUT = seconds("ZT_DECISION_TIMEOUT", default=5, least=1, most=60)
 ZT_ASSERTION_KEYS = keys("ZT_ASSERTION_KEYS")  # seal the keys that sign identities
 
 # ---------------------------------------------------------------- answers

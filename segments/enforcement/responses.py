@@ -1,6 +1,5 @@
 """What a refused request gets: a way to sign in and back, a page that says why, or JSON for scripts."""
 
-from dataclasses import replace
 from typing import Final
 
 from django.contrib.auth.views import redirect_to_login
@@ -10,9 +9,10 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from segments.administrator import Ruling
+from segments.enforcement.audience import shows_page
+from segments.enforcement.denials import as_told, denial_context, told_to_scripts
 from segments.explanations import words
-from segments.models import Segment
-from segments.policy.model import Decision, Obligation, Reason, ViewTarget
+from segments.policy.model import Reason, ViewTarget
 
 # Reasons that the person can mend at once, and where.
 REMEDIES: Final[dict[Reason, str]] = {
@@ -23,15 +23,11 @@ REMEDIES: Final[dict[Reason, str]] = {
     Reason.REAUTHENTICATION_REQUIRED: "accounts:verify",
 }
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
-# Reasons that say which segments there are and how they stand, with names: nobody is told before they sign in.
-FOR_PEOPLE: Final = frozenset({Reason.UNKNOWN_RESOURCE, Reason.SEGMENT_QUARANTINED})
-SIGN_IN_FIRST: Final = Decision(allowed=False, reason=Reason.SIGN_IN_REQUIRED, obligations=(Obligation.SIGN_IN,))
 
 
 def refusal(request: HttpRequest, ruling: Ruling) -> HttpResponse:
     """The answer to a refused request. 401 means that proving more may help, 403 that it will not."""
-    if ruling.subject is None and ruling.decision.reason in FOR_PEOPLE:
-        ruling = replace(ruling, decision=SIGN_IN_FIRST)  # the ledger has the reason
+    ruling = as_told(ruling)
     remedy = REMEDIES.get(ruling.decision.reason)
     if not wants_page(request):
         return _for_scripts(ruling, 401 if remedy else 403)
@@ -42,12 +38,11 @@ def refusal(request: HttpRequest, ruling: Ruling) -> HttpResponse:
 
 def wants_page(request: HttpRequest) -> bool:
     """Whether a browser shows this answer to a person."""
-    mode = request.headers.get("Sec-Fetch-Mode")
-    if mode is not None:
-        return mode == "navigate"
-    if request.headers.get("X-Requested-With") == "XMLHttpRequest":
-        return False
-    return "text/html" in request.headers.get("Accept", "")
+    return shows_page(
+        mode=request.headers.get("Sec-Fetch-Mode", ""),
+        requested_with=request.headers.get("X-Requested-With", ""),
+        accept=request.headers.get("Accept", ""),
+    )
 
 
 def _way_back(request: HttpRequest) -> str:
@@ -56,38 +51,17 @@ def _way_back(request: HttpRequest) -> str:
 
 
 def _for_scripts(ruling: Ruling, status: int) -> JsonResponse:
-    decision = ruling.decision
-    found = words(decision.reason, decision.segment or "")
-    body = {
-        "allowed": False,
-        "reason": decision.reason.value,
-        "decision": ruling.reference,
-        "message": f"{found.why} {found.help}".strip(),
-        "obligations": [obligation.value for obligation in decision.obligations],
-    }
-    response = JsonResponse(body, status=status)
+    response = JsonResponse(told_to_scripts(ruling), status=status)
     if status == 401:
         response["WWW-Authenticate"] = 'Session realm="ztproject", error="insufficient_user_authentication"'
     return response
 
 
 def _page(request: HttpRequest, ruling: Ruling) -> HttpResponse:
-    decision = ruling.decision
-    if decision.reason is Reason.POLICY_ERROR:
+    if ruling.decision.reason is Reason.POLICY_ERROR:
         return _failure_page(ruling)
-    segment = (
-        Segment.objects.filter(slug=decision.segment).prefetch_related("owners").first() if decision.segment else None
-    )
-    found = words(decision.reason, str(segment or ""))
     context = {
-        "asked": _asked(request, ruling),
-        "segment_name": str(segment or ""),
-        "owners": ", ".join(owner.get_full_name() for owner in segment.owners.all()) if segment else "",
-        "why": found.why,
-        "help": found.help,
-        "when": ruling.context.at,
-        "reference": ruling.reference,
-        "reason": decision.reason.value,
+        **denial_context(ruling, _asked(request, ruling)),
         "username": request.user.get_username(),
         "actions": [(resolve_url("segments:portal"), _("Back to my access"), True)],
     }

@@ -215,6 +215,11 @@ class Index:
             host: found for host, found in hosts.items() if host not in self._sites and not host.startswith("*.")
         }
 
+    def has_host(self, host: str) -> bool:
+        """Tell whether a canonical host, or the wildcard over it, has any resource."""
+        wildcard = host.partition(".")[2]
+        return host in self._hosts or host in self._sites or wildcard in self._wildcards
+
     def room(self, segment: str) -> Room:
         """Return a segment as it is indexed. Raises KeyError for one that is not there."""
         return self._rooms[segment]

@@ -23,6 +23,7 @@ LEVELS: tuple[tuple[str, int], ...] = (
     ("accounts.apps", 5),
     ("accounts.forms", 4),
     ("accounts.signin", 3),
+    ("accounts.applications", 3),
     ("accounts.factors", 3),
     ("accounts.standing", 3),
     ("accounts.confirmation", 4),

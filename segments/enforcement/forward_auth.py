@@ -1,0 +1,87 @@
+"""Forward-auth: a proxy asks about a request to an application, and gets the answer that its family understands."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+from django.conf import settings
+
+from segments import administrator, snapshot
+from segments.administrator import Ruling
+from segments.enforcement import answers, application_pages
+from segments.enforcement.answers import Answer
+from segments.enforcement.denials import as_told, told_to_scripts
+from segments.enforcement.proxies import Family, Question, Received, UnreadableError, question
+from segments.enforcement.responses import REMEDIES
+from segments.enforcement.visits import Visit, client_address
+from segments.policy.model import Context, Reason, WebTarget
+from segments.policy.target import MalformedTargetError, canonical_host
+
+logger: Final = logging.getLogger(__name__)
+
+UNREADABLE: Final = WebTarget(host="", path="", method="")
+
+
+def answer(family: Family, received: Received, *, peer: str, at: datetime) -> Answer:
+    """Decide what a trusted proxy asks. Whatever this raises is for its caller a refusal."""
+    context = Context(at=at, address=client_address(received, peer))
+    try:
+        asked = question(family, received, scheme=settings.SCHEME)
+    except UnreadableError as error:
+        return refused(family, received, administrator.refuse(UNREADABLE, context, str(error)))
+    visit = Visit(asked, received, context.address, at)
+    ruling = _decide(visit, asked, context)
+    if ruling.decision.allowed:
+        return _allowed(family, visit, ruling)
+    if _may_be_told(ruling):
+        ruling = as_told(ruling)
+    if ruling.decision.reason in REMEDIES:
+        return answers.sign_in(family, asked, received, told_to_scripts(ruling))
+    return refused(family, received, ruling)
+
+
+def _decide(visit: Visit, asked: Question, context: Context) -> Ruling:
+    """The ruling on the request, or on a method that its headers ask for instead, if that one is refused."""
+    for method in asked.other_methods:
+        instead = administrator.decide(visit.find_subject, replace(asked.target, method=method), context)
+        if not instead.decision.allowed:
+            return instead
+    return administrator.decide(visit.find_subject, asked.target, context)
+
+
+def refused(family: Family, received: Received, ruling: Ruling) -> Answer:
+    """403 and the reference, with the page or the fields that say why; nginx takes no body."""
+    reference = ("x-zt-decision", ruling.reference)
+    if family is Family.NGINX:
+        return Answer(HTTPStatus.FORBIDDEN, (*answers.ALWAYS, reference))
+    if answers.wants_page(received):
+        return answers.page(HTTPStatus.FORBIDDEN, application_pages.denied(ruling), (reference,))
+    return answers.script(HTTPStatus.FORBIDDEN, told_to_scripts(ruling), (reference,))
+
+
+def _allowed(family: Family, visit: Visit, ruling: Ruling) -> Answer:
+    """Yes, with who is asking. Where that cannot be signed, the yes is withdrawn."""
+    try:
+        signed = ""
+    except Exception:
+        logger.exception("who is asking could not be signed: decision %s was withdrawn", ruling.reference)
+        return refused(family, visit.received, administrator.withdraw(ruling))
+    return answers.allowed(
+        ruling.subject,
+        email=visit.email,
+        segment=ruling.decision.segment or "",
+        reference=ruling.reference,
+        assertion=signed,
+    )
+
+
+def _may_be_told(ruling: Ruling) -> bool:
+    """Whether somebody unknown is better asked to sign in. Not on a host that nobody registered: none leads back."""
+    if ruling.decision.reason is not Reason.UNKNOWN_RESOURCE or not isinstance(ruling.target, WebTarget):
+        return True
+    try:
+        return snapshot.current().index.has_host(canonical_host(ruling.target.host))
+    except MalformedTargetError:
+        return False

@@ -1,0 +1,73 @@
+"""Who is asking an application: a person by the cookie of its host, or a system by its token."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from accounts import applications
+from accounts.addresses import Address, parse_address, right_most_untrusted
+from segments.enforcement.asking import subject_visiting
+from segments.enforcement.proxies import Question, Received, is_websocket
+from segments.policy.model import Subject
+from segments.policy.target import MalformedTargetError, canonical_host
+
+
+class Visit:
+    """One request to an application. What is found of whoever makes it stays for the answer."""
+
+    def __init__(self, asked: Question, received: Received, address: Address | None, at: datetime) -> None:
+        self.asked, self.received, self.address, self.at = asked, received, address, at
+        self.email = ""
+
+    @property
+    def host(self) -> str:
+        """The host as it is compared. Raises MalformedTargetError."""
+        return canonical_host(self.asked.target.host)
+
+    def find_subject(self) -> Subject | None:
+        """The subject behind the request. None: nobody who is known."""
+        if is_websocket(self.received) and not _is_own_page(self.asked, self.received):
+            return None  # a cookie does not speak for the page of somebody else
+        key = cookie_of(self.received, cookie_name())
+        try:
+            visitor = applications.find(key=key, host=self.host, at=self.at) if key else None
+        except MalformedTargetError:
+            return None  # the engine refuses it with that reason
+        if visitor is None:
+            return None
+        self.email = visitor.user.email
+        return subject_visiting(visitor, self.at)
+
+
+def cookie_name() -> str:
+    """What an application's cookie is called. The prefix needs TLS, which is switched off for localhost alone."""
+    return "__Host-zt-app" if settings.ZT_TLS else "zt-app"
+
+
+def start_cookie_name() -> str:
+    """The cookie that a browser keeps while its person is at the portal."""
+    return "__Host-zt-start" if settings.ZT_TLS else "zt-start"
+
+
+def cookie_of(received: Received, name: str) -> str:
+    """The value of a cookie; empty where there is none, or where two contradict each other."""
+    pairs = (pair.strip().partition("=") for line in received.values("cookie") for pair in line.split(";"))
+    values = {value for found, _, value in pairs if found == name}
+    return values.pop() if len(values) == 1 else ""
+
+
+def client_address(received: Received, peer: str) -> Address | None:
+    """The right-most hop that no trusted proxy stands for."""
+    hops = ",".join(received.values("x-forwarded-for"))
+    return right_most_untrusted(peer, hops, settings.ZT_TRUSTED_PROXIES)
+
+
+def is_trusted(peer: str) -> bool:
+    """Whether the other end of the connection is a proxy of ours. Nobody is, where none is configured."""
+    address = parse_address(peer)
+    return address is not None and any(address in network for network in settings.ZT_TRUSTED_PROXIES)
+
+
+def _is_own_page(asked: Question, received: Received) -> bool:
+    """Whether a websocket is opened by a page of the same origin (RFC 6455, 10.2); programs send no origin."""
+    return all(origin.lower() == asked.origin.lower() for origin in received.values("origin"))
