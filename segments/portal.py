@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.text import get_text_list
 from django.utils.timesince import timesince
@@ -203,16 +204,20 @@ def _address(resource: ViewResource | WebResource) -> str:
 
 
 def _url(resource: ViewResource | WebResource) -> str:
-    """Where the resource is opened; empty where that needs more than its name.
-
-    A web application has an address of its own, but nothing asks for decisions in front of it yet.
-    """
+    """Where the resource is opened; empty where that needs more than its name."""
     if isinstance(resource, WebResource):
-        return ""
+        return "" if resource.host.startswith("*.") else f"{_origin(resource.host)}{resource.path}"
     try:
         return reverse(resource.view.replace(":*", ":index"))
     except NoReverseMatch:
         return ""
+
+
+def _origin(host: str) -> str:
+    """What browsers know an application by: the proxy in front of it listens on one port for all."""
+    usual = {"https": 443, "http": 80}[settings.SCHEME]
+    port = "" if usual == settings.ZT_APPLICATION_PORT else f":{settings.ZT_APPLICATION_PORT}"
+    return f"{settings.SCHEME}://{host}{port}"
 
 
 def _signed_in_with(asked: Asked) -> str:

@@ -233,6 +233,9 @@ ZT_PORTAL_URL = origin(
 )
 ZT_DECISION_POINT = address("ZT_DECISION_POINT", default=f"127.0.0.1:{port('DECISION_PORT', default=8001)}")
 ZT_GATEWAY_LISTEN = address("ZT_GATEWAY_LISTEN", default=f"{BRACKETED_HOST}:{port('GATEWAY_PORT', default=8080)}")
+ZT_APPLICATION_PORT = port(  # where browsers find applications: the port of the proxy, or of the gateway
+    "ZT_APPLICATION_PORT", default=443 if ZT_TLS else int(ZT_GATEWAY_LISTEN.rpartition(":")[2])
+)
 ZT_GATEWAY_CERTIFICATE = env.str("ZT_GATEWAY_CERTIFICATE", default="")  # PEM files; both, or neither for plain http
 ZT_GATEWAY_KEY = env.str("ZT_GATEWAY_KEY", default="")
 ZT_DECISION_THREADS = number("ZT_DECISION_THREADS", default=4, least=1, most=64)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import RoleAssignment, User
 from segments.models import Grant, Segment
@@ -54,7 +55,7 @@ def test_what_the_role_opens_is_listed(client: Client, finance: Segment, alice: 
                     address="ledger.example.test",
                     access="Read and write, as Accountant",
                     until=None,
-                    open_url="",
+                    open_url="http://ledger.example.test:8080/",
                     ready=True,
                     action_label="Open",
                 ),
@@ -120,6 +121,26 @@ def test_a_stale_factor_can_be_verified_from_the_portal(client: Client, finance:
     factories.verified_ago(client, minutes=16)
     card = cards(client)[0]
     assert (card.requirement, card.url) == ("asks to verify again", "/segments/finance/")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "port", "address"),
+    [
+        ("https", 443, "https://ledger.example.test/"),
+        ("https", 8443, "https://ledger.example.test:8443/"),
+        ("http", 80, "http://ledger.example.test/"),
+    ],
+)
+def test_an_application_opens_where_its_proxy_listens(
+    client: Client, finance: Segment, alice: User, settings: Settings, scheme: str, port: int, address: str
+) -> None:
+    settings.SCHEME, settings.ZT_APPLICATION_PORT = scheme, port
+    assert ledger(client).open_url == address
+
+
+def test_a_wildcard_of_hosts_leads_nowhere_by_itself(client: Client, finance: Segment, alice: User) -> None:
+    rows.web(finance, "*.books.example.test", name="books")
+    assert [found.open_url for found in cards(client)[0].resources if found.name == "books"] == [""]
 
 
 def test_a_grant_that_begins_later_says_so(client: Client, finance: Segment, alice: User) -> None:

@@ -142,13 +142,13 @@ def test_what_is_no_production_is_not_refused(bare: Path, variables: dict[str, s
         (bare / ".env").write_text(env_file)
 
     assert zt(bare, "demo", PORT="eighty", variables=variables).error == (
-        "zt: PORT is `eighty`: expected a number from 1 to 65535, as in `PORT=8001 ./zt demo`\n"
+        "zt: PORT is `eighty`: expected a number from 1 to 65535, as in `PORT=8010 ./zt demo`\n"
     )
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "", "８０００"])
 def test_port_that_is_none_is_refused(bare: Path, port: str) -> None:
-    error = f"zt: PORT is `{port}`: expected a number from 1 to 65535, as in `PORT=8001 ./zt demo`\n"
+    error = f"zt: PORT is `{port}`: expected a number from 1 to 65535, as in `PORT=8010 ./zt demo`\n"
 
     assert zt(bare, "demo", PORT=port) == Outcome(1, "", error)
 
@@ -167,7 +167,7 @@ def test_busy_port_is_refused_before_anything_is_installed(bare: Path) -> None:
         port = server.getsockname()[1]
         outcome = zt(bare, "demo", PORT=str(port))
 
-    way_out = "stop what listens there, or choose another with `PORT=8001 ./zt demo`"
+    way_out = "stop what listens there, or choose another with `PORT=8010 ./zt demo`"
     assert outcome == Outcome(1, "", f"zt: port {port} on 127.0.0.1 is in use: {way_out}\n")
     assert not (bare / ".venv").exists()
 

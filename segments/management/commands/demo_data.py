@@ -21,15 +21,16 @@ from audit import ledger
 from segments import policyfile
 from segments.policyfile import GuardrailsBroken, PolicyFileError
 
+SAMPLE_UPSTREAM: Final = "http://127.0.0.1:9001"  # where the sample policy says that its applications are
 SAMPLE: Final = Path(__file__).resolve().parents[2] / "sample" / "policy.yaml"
 ADMINISTRATOR: Final = "ada"
 VISITING: Final = "dora"  # holds a role that ends soon, whenever this is run
 VISIT: Final = timedelta(days=14)
 PEOPLE: Final = {
     ADMINISTRATOR: gettext_lazy("administers; may open the admin"),
-    "alice": gettext_lazy("keeps the books: Finance opens, People does not"),
+    "alice": gettext_lazy("keeps the books: Finance opens, People does not, Treasury asks for a passkey first"),
     "ben": gettext_lazy("engineer; reads Finance until mid-2027"),
-    "carol": gettext_lazy("head of finance: Treasury asks for a passkey first"),
+    "carol": gettext_lazy("head of finance, and of the people"),
     VISITING: gettext_lazy("contractor; audits Finance for two weeks"),
 }
 FALSE_WORDS: Final = ("false", "off", "no", "0")
@@ -86,7 +87,8 @@ class Command(BaseCommand):
 def make() -> dict[str, str]:
     """Load the sample policy and give the people it names passwords. Returns them by username."""
     now = timezone.now()
-    policyfile.load(policyfile.read(SAMPLE.read_bytes(), SAMPLE.name), now=now)
+    text = SAMPLE.read_text(encoding="utf-8").replace(SAMPLE_UPSTREAM, upstream())
+    policyfile.load(policyfile.read(text.encode(), SAMPLE.name), now=now)
     User.objects.filter(username=ADMINISTRATOR).update(is_superuser=True)
     auditor, visitor = Role.objects.get(slug="auditor"), User.objects.get(username=VISITING)
     grant_role(role=auditor, holder=visitor, reason=_("audit of the year 2026"), expires_at=now + VISIT)
@@ -104,6 +106,11 @@ def reset() -> dict[str, str]:
         sessions.end_all(person)
         ledger.record(kind="account.changed", subject=person.subject_id, data={"changed": ["password"]})
     return passwords
+
+
+def upstream() -> str:
+    """Where the sample applications listen."""
+    return f"http://127.0.0.1:{os.environ.get('SAMPLE_PORT', '9001')}"
 
 
 def generated_password() -> str:

@@ -1,0 +1,1 @@
+"""A sample policy, and sample applications to reach under it."""
