@@ -126,7 +126,7 @@ def rotate(
     by: User | None = None,
     reason: str = "",
 ) -> tuple[ServiceToken, str]:
-    """Make a token in place of `token`, for the same networks. The old one ends after `overlap`, or when it would anyway.
+    """Make a token in place of `token`, for the same networks. The old one ends after `overlap`, or sooner by itself.
 
     Once only: of two who rotate it at the same moment, one is refused. Returns as `issue` does. Raises TokenError.
     """
