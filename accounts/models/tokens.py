@@ -31,6 +31,10 @@ class ServiceToken(models.Model):
         User, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("revoked by")
     )
 
+    replaced_by = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("replaced by")
+    )
+
     class Meta:
         verbose_name = _("service token")
         verbose_name_plural = _("service tokens")

@@ -20,6 +20,9 @@ from audit.redaction import redacted
         ("authorization: Basic YTpi, more", "authorization: Basic [redacted] more"),
         ('{"password":"hunter2"}', '{"password":"hunter2"}'),  # JSON inside a text is not looked into
         ("reason_code=no_grant&encode=1&zipcode=2", "reason_code=no_grant&encode=1&zipcode=2"),
+        (f"/in/zts_{'a1B' * 13}/x?q=zts_{'0' * 39}", "/in/[redacted]/x?q=[redacted]"),
+        (f"from zts%5F{'a1B' * 13}!", "from [redacted]!"),
+        ("zts_a1B2c3… was revoked", "zts_a1B2c3… was revoked"),  # the beginning that lists show
         ("password", "password"),
         ("password=", "password="),
         ("the bearer", "the bearer"),

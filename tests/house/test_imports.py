@@ -26,6 +26,7 @@ LEVELS: tuple[tuple[str, int], ...] = (
     ("accounts.applications", 3),
     ("accounts.factors", 3),
     ("accounts.standing", 3),
+    ("accounts.tokens", 3),
     ("accounts.confirmation", 4),
     ("accounts.readable", 4),
     ("accounts.roles", 2),
