@@ -30,7 +30,8 @@ OF_PAGES: Final[Headers] = (
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
 )
-CHALLENGE: Final = ("www-authenticate", 'Session realm="ztproject", error="insufficient_user_authentication"')
+SESSION: Final = ("www-authenticate", 'Session realm="ztproject", error="insufficient_user_authentication"')
+BEARER: Final = ("www-authenticate", 'Bearer realm="ztproject", error="invalid_token"')  # RFC 6750, 3
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 VISIBLE: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
@@ -85,13 +86,16 @@ def wants_page(received: Received) -> bool:
     )
 
 
-def sign_in(family: Family, question: Question, received: Received, told: dict[str, object]) -> Answer:
-    """The way to prove more, and back to the very page: 401 for whoever cannot follow one."""
+def unauthorized(challenge: tuple[str, str], told: dict[str, object]) -> Answer:
+    """401 for whoever cannot follow a way to the sign-in: a script, a websocket, a system."""
+    return script(HTTPStatus.UNAUTHORIZED, told, (challenge,))
+
+
+def sign_in(family: Family, question: Question) -> Answer:
+    """The way to prove more, and back to the very page."""
     location = f"{question.origin}/.zt/start?rd={quote(question.url, safe='')}"
-    if not wants_page(received):
-        return script(HTTPStatus.UNAUTHORIZED, told, (CHALLENGE,))
     if family in {Family.NGINX, Family.HAPROXY}:
-        return Answer(HTTPStatus.UNAUTHORIZED, (*ALWAYS, CHALLENGE, ("location", location)))
+        return Answer(HTTPStatus.UNAUTHORIZED, (*ALWAYS, SESSION, ("location", location)))
     status = HTTPStatus.FOUND if question.target.method in READING else HTTPStatus.SEE_OTHER
     return redirect(status, location)
 

@@ -15,7 +15,7 @@ from segments.enforcement.answers import Answer
 from segments.enforcement.denials import as_told, told_to_scripts
 from segments.enforcement.proxies import Family, Question, Received, UnreadableError, question
 from segments.enforcement.responses import REMEDIES
-from segments.enforcement.visits import Visit, client_address
+from segments.enforcement.visits import Visit, client_address, token_of
 from segments.policy.model import Context, Reason, WebTarget
 from segments.policy.target import MalformedTargetError, canonical_host
 
@@ -38,8 +38,17 @@ def answer(family: Family, received: Received, *, peer: str, at: datetime) -> An
     if _may_be_told(ruling):
         ruling = as_told(ruling)
     if ruling.decision.reason in REMEDIES:
-        return answers.sign_in(family, asked, received, told_to_scripts(ruling))
+        return _prove_more(family, visit, ruling)
     return refused(family, received, ruling)
+
+
+def _prove_more(family: Family, visit: Visit, ruling: Ruling) -> Answer:
+    """A no that proving more may turn into a yes: the way there for a person, 401 for everybody else."""
+    if token_of(visit.received):
+        return answers.unauthorized(answers.BEARER, told_to_scripts(ruling))
+    if not answers.wants_page(visit.received):
+        return answers.unauthorized(answers.SESSION, told_to_scripts(ruling))
+    return answers.sign_in(family, visit.asked)
 
 
 def _decide(visit: Visit, asked: Question, context: Context) -> Ruling:

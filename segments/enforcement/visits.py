@@ -1,15 +1,20 @@
 """Who is asking an application: a person by the cookie of its host, or a system by its token."""
 
+import re
 from datetime import datetime
+from typing import Final
 
 from django.conf import settings
 
-from accounts import applications
+from accounts import applications, tokens
 from accounts.addresses import Address, parse_address, right_most_untrusted
+from segments import snapshot
 from segments.enforcement.asking import subject_visiting
 from segments.enforcement.proxies import Question, Received, is_websocket
 from segments.policy.model import Subject
 from segments.policy.target import MalformedTargetError, canonical_host
+
+BEARER: Final = re.compile(r"bearer +(\S*)", re.IGNORECASE)  # RFC 6750, 2.1
 
 
 class Visit:
@@ -26,6 +31,10 @@ class Visit:
 
     def find_subject(self) -> Subject | None:
         """The subject behind the request. None: nobody who is known."""
+        token = token_of(self.received)
+        if token:
+            account = tokens.find(token, self.address, self.at)
+            return snapshot.subject_of(account, self.at) if account else None
         if is_websocket(self.received) and not _is_own_page(self.asked, self.received):
             return None  # a cookie does not speak for the page of somebody else
         key = cookie_of(self.received, cookie_name())
@@ -47,6 +56,18 @@ def cookie_name() -> str:
 def start_cookie_name() -> str:
     """The cookie that a browser keeps while its person is at the portal."""
     return "__Host-zt-start" if settings.ZT_TLS else "zt-start"
+
+
+def token_of(received: Received) -> str:
+    """The service account's token that the request comes with; empty for none. Other credentials are not ours to read.
+
+    Beside a token of ours no other `Authorization` counts: two identities are none.
+    """
+    values = received.values("authorization")
+    ours = [found[1] for value in values if (found := BEARER.match(value)) and tokens.looks_like_token(found[1])]
+    if not ours:
+        return ""
+    return ours[0] if len(values) == 1 else tokens.PREFIX  # which proves nothing
 
 
 def cookie_of(received: Received, name: str) -> str:
