@@ -17,7 +17,7 @@ from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from segments import version
-from segments.enforcement import answers, application_pages, forward_auth, visits
+from segments.enforcement import answers, application_pages, forward_auth, metrics, visits
 from segments.enforcement.answers import Answer
 from segments.enforcement.proxies import Family, Received
 
@@ -58,6 +58,8 @@ class DecisionPoint:
             return await self._in_thread(_readiness, _not_ready)
         if path == KEY_SET:
             return await self._in_thread(_key_set, _not_ready)
+        if path == "/metrics" and visits.is_near(peer):
+            return Answer(HTTPStatus.OK, (("content-type", metrics.CONTENT_TYPE),), metrics.exposition())
         return await self._asked(path, received, peer)
 
     async def _asked(self, path: str, received: Received, peer: str) -> Answer:

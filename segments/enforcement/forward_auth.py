@@ -10,7 +10,7 @@ from django.conf import settings
 
 from segments import administrator, snapshot
 from segments.administrator import Ruling
-from segments.enforcement import answers, application_pages
+from segments.enforcement import answers, application_pages, metrics
 from segments.enforcement.answers import Answer
 from segments.enforcement.denials import as_told, told_to_scripts
 from segments.enforcement.proxies import Family, Question, Received, UnreadableError, question
@@ -26,13 +26,20 @@ UNREADABLE: Final = WebTarget(host="", path="", method="")
 
 def answer(family: Family, received: Received, *, peer: str, at: datetime) -> Answer:
     """Decide what a trusted proxy asks. Whatever this raises is for its caller a refusal."""
+    with metrics.SECONDS.labels(family).time():
+        return _answer(family, received, peer, at)
+
+
+def _answer(family: Family, received: Received, peer: str, at: datetime) -> Answer:
     context = Context(at=at, address=client_address(received, peer))
     try:
         asked = question(family, received, scheme=settings.SCHEME)
     except UnreadableError as error:
+        metrics.DECISIONS.labels(family, Reason.MALFORMED_TARGET).inc()
         return refused(family, received, administrator.refuse(UNREADABLE, context, str(error)))
     visit = Visit(asked, received, context.address, at)
     ruling = _decide(visit, asked, context)
+    metrics.DECISIONS.labels(family, ruling.decision.reason).inc()
     if ruling.decision.allowed:
         return _allowed(family, visit, ruling)
     if _may_be_told(ruling):

@@ -89,6 +89,12 @@ def is_trusted(peer: str) -> bool:
     return address is not None and any(address in network for network in settings.ZT_TRUSTED_PROXIES)
 
 
+def is_near(peer: str) -> bool:
+    """Whether the other end is a proxy of ours or on this machine."""
+    address = parse_address(peer)
+    return address is not None and (address.is_loopback or is_trusted(peer))
+
+
 def _is_own_page(asked: Question, received: Received) -> bool:
     """Whether a websocket is opened by a page of the same origin (RFC 6455, 10.2); programs send no origin."""
     return all(origin.lower() == asked.origin.lower() for origin in received.values("origin"))
