@@ -9,5 +9,6 @@ app_name = "segments"
 urlpatterns = [
     path("", views.portal, name="portal"),
     path("enter/", views.enter, name="enter"),
+    path(".well-known/jwks.json", views.jwks, name="jwks"),
     path("segments/<slug:slug>/", views.segment_page, name="segment"),
 ]

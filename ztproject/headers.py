@@ -1,6 +1,7 @@
 """Response headers that every page carries: strict content security policy, nothing cached, no features."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 from django.conf import settings
@@ -32,10 +33,12 @@ HEADERS: Final[dict[str, str]] = {
     "Permissions-Policy": PERMISSIONS_POLICY,
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Views whose answer is the same for everybody: it keeps its own Cache-Control.
+CACHED_VIEWS: Final = frozenset({"segments:jwks"})
 
 
 class SecurityHeadersMiddleware:
-    """Adds the headers to whatever leaves, error pages included; only static files keep their own caching."""
+    """Adds the headers to whatever leaves, error pages included; static files and CACHED_VIEWS keep their caching."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -44,8 +47,21 @@ class SecurityHeadersMiddleware:
         response = self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        # A static file says itself how long it keeps; a miss beside it, or what a path was taken for, is a page.
-        if not (request.path.startswith(settings.STATIC_URL) and response.has_header("Cache-Control")):
+        if not _may_be_kept(request, response):
             response.headers["Cache-Control"] = "no-store"
             patch_vary_headers(response, ["Cookie"])
         return response
+
+
+def _may_be_kept(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether an answer that says itself how long it keeps may: a static file, or a view that tells everybody the same.
+
+    A miss beside a static file, or what a path was taken for, is a page.
+    """
+    if not response.has_header("Cache-Control"):
+        return False
+    if request.path.startswith(settings.STATIC_URL):
+        return True
+    view = request.resolver_match
+    cached = view is not None and view.view_name in CACHED_VIEWS
+    return cached and response.status_code == HTTPStatus.OK and not response.cookies

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device, TimestampMixin
 from django_otp.oath import TOTP
 
-from accounts.authenticators import sealing, throttle
+from accounts import sealing
+from accounts.authenticators import throttle
 
 CODE: Final = re.compile(r"[0-9]{6}")  # int() would take full-width digits, signs, spaces and underscores as well
 KEY_LENGTH: Final = 20  # RFC 4226, section 4: 160 bits
@@ -29,7 +30,7 @@ class TOTPDevice(TimestampMixin, throttle.ThrottledDevice):
     FACTOR: Final = "totp"
     confirmed: bool  # django-otp's field
 
-    key_encrypted = models.BinaryField(_("key"), editable=False)  # see accounts.authenticators.sealing
+    key_encrypted = models.BinaryField(_("key"), editable=False)  # see accounts.sealing
     last_step = models.BigIntegerField(_("last used time step"), default=-1, editable=False)
 
     class Meta(Device.Meta):
@@ -43,10 +44,10 @@ class TOTPDevice(TimestampMixin, throttle.ThrottledDevice):
 
     @property
     def key(self) -> bytes:
-        return sealing.unseal(bytes(self.key_encrypted), owner=self.owner)
+        return sealing.FACTORS.unseal(bytes(self.key_encrypted), owner=self.owner)
 
     def set_key(self, key: bytes) -> None:
-        self.key_encrypted = sealing.seal(key, owner=self.owner)
+        self.key_encrypted = sealing.FACTORS.seal(key, owner=self.owner)
 
     @property
     def typed_key(self) -> str:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from segments import version
+from segments import assertion_keys, version
 from segments.enforcement import answers, application_pages, forward_auth, metrics, visits
 from segments.enforcement.answers import Answer
 from segments.enforcement.proxies import Family, Received
@@ -136,7 +136,8 @@ def _not_ready() -> Answer:
 
 
 def _key_set() -> Answer:
-    return Answer(HTTPStatus.OK, (("content-type", "application/json"), ("cache-control", "max-age=300")), b"{}")
+    document = assertion_keys.jwks_document(timezone.now())
+    return Answer(HTTPStatus.OK, (("content-type", "application/json"), ("cache-control", "max-age=300")), document)
 
 
 async def _send(send: Send, answer: Answer, *, without_body: bool) -> None:

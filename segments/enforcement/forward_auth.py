@@ -10,7 +10,7 @@ from django.conf import settings
 
 from segments import administrator, snapshot
 from segments.administrator import Ruling
-from segments.enforcement import answers, application_pages, metrics
+from segments.enforcement import answers, application_pages, assertion, metrics
 from segments.enforcement.answers import Answer
 from segments.enforcement.denials import as_told, told_to_scripts
 from segments.enforcement.proxies import Family, Question, Received, UnreadableError, question
@@ -80,7 +80,7 @@ def refused(family: Family, received: Received, ruling: Ruling) -> Answer:
 def _allowed(family: Family, visit: Visit, ruling: Ruling) -> Answer:
     """Yes, with who is asking. Where that cannot be signed, the yes is withdrawn."""
     try:
-        signed = ""
+        signed = assertion.sign(ruling, email=visit.email)
     except Exception:
         logger.exception("who is asking could not be signed: decision %s was withdrawn", ruling.reference)
         return refused(family, visit.received, administrator.withdraw(ruling))

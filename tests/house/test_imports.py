@@ -43,6 +43,7 @@ LEVELS: tuple[tuple[str, int], ...] = (
     ("segments.portal", 4),
     ("segments.enforcement", 4),
     ("segments.administrator", 3),
+    ("segments.assertion_keys", 3),
     ("segments.policyfile", 3),
     ("segments.guardrails", 3),
     ("segments.lint", 3),

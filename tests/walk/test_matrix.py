@@ -28,7 +28,7 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 ADMIN_METHODS = ("GET", "POST", "DELETE", "TRACE")  # to Django's admin a method is POST, or it is not
 KINDS = ("nobody", "password only", "user", "staff", "administrator")
 ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^()]*(?:\([^()]*\)[^()]*)*\)")
-ANONYMOUS = re.compile(r"(livez|readyz|accounts:(login|verify|recovery|enrol|codes|logout)|admin:login)$")
+ANONYMOUS = re.compile(r"(livez|readyz|accounts:(login|verify|recovery|enrol|codes|logout)|segments:jwks|admin:login)$")
 
 
 def addresses() -> Iterator[tuple[str, str]]:

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from accounts.authenticators import sealing
-from accounts.authenticators.sealing import SealError
+from accounts import sealing
 from accounts.authenticators.totp import TOTPDevice
+from accounts.sealing import SealError
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
     @transaction.atomic
     def _rotate(self, pk: int) -> bool:
         device = TOTPDevice.objects.select_for_update().filter(pk=pk).first()
-        if device is None or sealing.is_current(bytes(device.key_encrypted)):
+        if device is None or sealing.FACTORS.is_current(bytes(device.key_encrypted)):
             return True
         try:
             device.set_key(device.key)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from accounts.authenticators import totp
-from accounts.authenticators.sealing import SealError
 from accounts.authenticators.totp import TOTPDevice
 from accounts.models import User
+from accounts.sealing import SealError
 from tests import factories
 
 pytestmark = pytest.mark.django_db
