@@ -106,7 +106,7 @@ def find(*, key: str, host: str, at: datetime) -> Visitor | None:
 def sign_out(*, key: str, host: str, address: Address | None, at: datetime) -> bool:
     """End the session behind this cookie: the portal's, and with it every application's. Whether there was one."""
     row = _row(key, host)
-    if row is None or not sessions.end(Session.objects.filter(pk=row.session.pk), at=at):
+    if row is None or not sessions.end(Session.objects.filter(sid=row.session_id), at=at):
         return False
     _record("sign_out", row.session, host, address)
     return True

@@ -20,7 +20,7 @@ from audit.models import Entry
 from segments.administrator import Ruling
 from segments.enforcement import answers
 from segments.enforcement.answers import Answer
-from segments.enforcement.denials import denial_context
+from segments.enforcement.denials import as_told, denial_context
 from segments.enforcement.destinations import Destination, destination
 from segments.enforcement.proxies import Received
 from segments.enforcement.visits import client_address, cookie_name, cookie_of, start_cookie_name
@@ -67,7 +67,7 @@ def respond(received: Received, *, peer: str, at: datetime) -> Answer:
     if method == "GET" and name in FILES:
         return _file(*FILES[name])
     top = destination(f"{settings.SCHEME}://{received.value('host')}/", scheme=settings.SCHEME)
-    if top is None:
+    if top is None or top.path != "/":  # a host with a `/` in it is none
         return problem("host", HTTPStatus.FORBIDDEN)
     page = PAGES.get((method, name))
     if page is None:
@@ -150,7 +150,8 @@ def _told(entry: Entry, place: Place) -> Ruling | None:
     if data["allowed"] or of_here is None or of_here.host != place.top.host:
         return None
     decision = Decision(allowed=False, reason=Reason(data["reason"]), segment=entry.subject or None)
-    return Ruling(decision, entry.reference, None, target, Context(at=entry.at))
+    ruling = Ruling(decision, entry.reference, None, target, Context(at=entry.at))
+    return ruling if entry.actor else as_told(ruling)
 
 
 def denied(ruling: Ruling) -> str:

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from typing import Any, Final
 
+from segments import snapshot
 from segments.administrator import Ruling
 from segments.explanations import words
 from segments.models import Segment
-from segments.policy.model import Decision, Obligation, Reason
+from segments.policy.model import Decision, Obligation, Reason, WebTarget
+from segments.policy.target import MalformedTargetError, canonical_host
 
 # Reasons that say which segments there are and how they stand, with names: nobody is told before they sign in.
 FOR_PEOPLE: Final = frozenset({Reason.UNKNOWN_RESOURCE, Reason.SEGMENT_QUARANTINED})
@@ -15,9 +17,19 @@ SIGN_IN_FIRST: Final = Decision(allowed=False, reason=Reason.SIGN_IN_REQUIRED, o
 
 def as_told(ruling: Ruling) -> Ruling:
     """The refusal as far as whoever asks may know it. The ledger has the reason itself."""
-    if ruling.subject is None and ruling.decision.reason in FOR_PEOPLE:
+    if ruling.subject is None and ruling.decision.reason in FOR_PEOPLE and _has_way_in(ruling):
         return replace(ruling, decision=SIGN_IN_FIRST)
     return ruling
+
+
+def _has_way_in(ruling: Ruling) -> bool:
+    """Whether signing in leads anywhere. Not to a host that nobody registered: no ticket is given out for one."""
+    if not isinstance(ruling.target, WebTarget):
+        return True
+    try:
+        return snapshot.current().index.has_host(canonical_host(ruling.target.host))
+    except MalformedTargetError:
+        return False
 
 
 def told_to_scripts(ruling: Ruling) -> dict[str, Any]:

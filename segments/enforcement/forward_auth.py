@@ -8,7 +8,7 @@ from typing import Final
 
 from django.conf import settings
 
-from segments import administrator, snapshot
+from segments import administrator
 from segments.administrator import Ruling
 from segments.enforcement import answers, application_pages, assertion, metrics
 from segments.enforcement.answers import Answer
@@ -17,7 +17,6 @@ from segments.enforcement.proxies import Family, Question, Received, UnreadableE
 from segments.enforcement.responses import REMEDIES
 from segments.enforcement.visits import Visit, client_address, token_of
 from segments.policy.model import Context, Reason, WebTarget
-from segments.policy.target import MalformedTargetError, canonical_host
 
 logger: Final = logging.getLogger(__name__)
 
@@ -42,8 +41,7 @@ def _answer(family: Family, received: Received, peer: str, at: datetime) -> Answ
     metrics.DECISIONS.labels(family, ruling.decision.reason).inc()
     if ruling.decision.allowed:
         return _allowed(family, visit, ruling)
-    if _may_be_told(ruling):
-        ruling = as_told(ruling)
+    ruling = as_told(ruling)
     if ruling.decision.reason in REMEDIES:
         return _prove_more(family, visit, ruling)
     return refused(family, received, ruling)
@@ -91,13 +89,3 @@ def _allowed(family: Family, visit: Visit, ruling: Ruling) -> Answer:
         reference=ruling.reference,
         assertion=signed,
     )
-
-
-def _may_be_told(ruling: Ruling) -> bool:
-    """Whether somebody unknown is better asked to sign in. Not on a host that nobody registered: none leads back."""
-    if ruling.decision.reason is not Reason.UNKNOWN_RESOURCE or not isinstance(ruling.target, WebTarget):
-        return True
-    try:
-        return snapshot.current().index.has_host(canonical_host(ruling.target.host))
-    except MalformedTargetError:
-        return False

@@ -85,15 +85,25 @@ def question(family: Family, received: Received, *, scheme: str) -> Question:
 
 
 def is_websocket(received: Received) -> bool:
-    """Whether the client asks to change to a websocket. Proxies drop `Upgrade` on the way here, not the key."""
-    return "websocket" in received.value("upgrade").lower() or bool(received.values("sec-websocket-key"))
+    """Whether the client asks to change to a websocket. Proxies drop some of what says so on the way here.
+
+    Most drop `Upgrade`; over HTTP/2 there is no key (RFC 8441, 5); one sign that is left is enough.
+    """
+    return (
+        any("websocket" in value.lower() for value in received.values("upgrade"))
+        or any(name.startswith("sec-websocket-") for name, _ in received.headers)
+        or "websocket" in received.values("sec-fetch-mode")
+    )
 
 
 def _other_methods(received: Received, method: str) -> tuple[str, ...]:
-    named = [value.strip().upper() for name in METHOD_OVERRIDES for value in received.values(name)]
-    if any(METHOD.fullmatch(other) is None for other in named):
+    """The method that an application may take instead, in whatever spelling it folds. Several are nobody's need."""
+    named = {
+        value.strip().upper() for name, value in received.headers if name.translate(OTHER_SPELLINGS) in METHOD_OVERRIDES
+    }
+    if len(named) > 1 or any(METHOD.fullmatch(other) is None for other in named):
         raise UnreadableError("the method that replaces the request's cannot be read")
-    return tuple(dict.fromkeys(other for other in named if other != method))
+    return tuple(named - {method})
 
 
 def _authoritative(received: Received, names: Iterable[str]) -> Mapping[str, str]:
@@ -130,8 +140,8 @@ def _read_forwarded(_received: Received, found: Mapping[str, str]) -> Question:
 def _read_envoy(received: Received, found: Mapping[str, str]) -> Question:
     """The request line itself. The scheme is told only where the configuration passes it on."""
     schemes = received.values("x-forwarded-proto")
-    if len(schemes) > 1:
-        raise UnreadableError("`x-forwarded-proto` is there twice")
+    if len(schemes) > 1 or "" in schemes:
+        raise UnreadableError("`x-forwarded-proto` is there twice, or empty")
     return _asked(received.method, "".join(schemes), found["host"], received.path)
 
 

@@ -78,15 +78,24 @@ def cookie_of(received: Received, name: str) -> str:
 
 
 def client_address(received: Received, peer: str) -> Address | None:
-    """The right-most hop that no trusted proxy stands for."""
+    """The right-most hop that no trusted proxy stands for. None where a proxy does not say for whom it asks.
+
+    A proxy never asks for itself: its own address must not open what is narrowed to the network in which it stands.
+    """
     hops = ",".join(received.values("x-forwarded-for"))
-    return right_most_untrusted(peer, hops, settings.ZT_TRUSTED_PROXIES)
+    address = right_most_untrusted(peer, hops, settings.ZT_TRUSTED_PROXIES)
+    is_told = all(parse_address(hop.strip()) for hop in hops.split(","))
+    return None if address is None or (_is_proxy(address) and not is_told) else address
 
 
 def is_trusted(peer: str) -> bool:
     """Whether the other end of the connection is a proxy of ours. Nobody is, where none is configured."""
     address = parse_address(peer)
-    return address is not None and any(address in network for network in settings.ZT_TRUSTED_PROXIES)
+    return address is not None and _is_proxy(address)
+
+
+def _is_proxy(address: Address) -> bool:
+    return any(address in network for network in settings.ZT_TRUSTED_PROXIES)
 
 
 def is_near(peer: str) -> bool:
