@@ -5,6 +5,7 @@ Written from their documentation and source, not from the engine: none of this i
 
 import posixpath
 import re
+import unicodedata
 from collections.abc import Callable
 from urllib.parse import unquote
 
@@ -81,9 +82,50 @@ def everything(path: str) -> str:
     return without_dots(re.sub("/+", "/", re.sub(";[^/]*", "", unquote(path)).replace("\\", "/")))
 
 
+def php(path: str) -> str:
+    """Apache before PHP, with `AllowEncodedSlashes NoDecode`: all but slashes decoded, merged, resolved."""
+    kept = re.sub("%(?=2f)", "%25", path, flags=re.IGNORECASE)
+    return without_dots(re.sub("/+", "/", unquote(kept)))
+
+
+def go_clean(path: str) -> str:
+    """path.Clean of what came over the wire, before an application that decodes."""
+    return unquote(posixpath.normpath("/" + path.lstrip("/")))
+
+
+def browser_like(path: str) -> str:
+    """The URL parser of browsers, Node and Deno: `\\` is a slash, encoded dots are dots, nothing else is decoded."""
+    return without_dots(re.sub("%2e", ".", path.replace("\\", "/"), flags=re.IGNORECASE))
+
+
+def node_static(path: str) -> str:
+    """Express before its files: the parsed path, decoded, normalised."""
+    return posixpath.normpath("/" + unquote(browser_like(path)).lstrip("/"))
+
+
+def joined_url(path: str) -> str:
+    """A proxy that decodes, and puts the path into an address that is parsed anew: `?` and `#` end it."""
+    return browser_like(re.sub("[?#].*", "", unquote(path), flags=re.DOTALL))
+
+
+def compatible(path: str) -> str:
+    """A system that folds look-alikes before it compares: a full-width solidus is a slash."""
+    return nginx(unicodedata.normalize("NFKC", unquote(path)))
+
+
 def case_blind(path: str) -> str:
     """IIS and macOS: case does not matter."""
     return backslash(path).casefold()
+
+
+def express_routes(path: str) -> str:
+    """Routes of Express: what came over the wire, case does not matter."""
+    return path.casefold()
+
+
+def case_blind_servlet(path: str) -> str:
+    """A servlet on a file system that does not tell case."""
+    return servlet(path).casefold()
 
 
 def without_dots(path: str) -> str:
@@ -111,4 +153,11 @@ SENSITIVE: tuple[Backend, ...] = (
     proxy_then_application,
     proxy_then_servlet,
     everything,
+    php,
+    go_clean,
+    browser_like,
+    node_static,
+    joined_url,
+    compatible,
 )
+CASE_BLIND: tuple[Backend, ...] = (case_blind, express_routes, case_blind_servlet)
