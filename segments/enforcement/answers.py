@@ -32,10 +32,7 @@ OF_PAGES: Final[Headers] = (
 )
 SESSION: Final = ("www-authenticate", 'Session realm="ztproject", error="insufficient_user_authentication"')
 BEARER: Final = ("www-authenticate", 'Bearer realm="ztproject", error="invalid_token"')  # RFC 6750, 3
-=======
-CHALLENGE: Final = ("www-authenticate", 'Session realm="ztproject", error="insufficient_user_authentication"')
 LONGEST_LOCATION: Final = 3000  # nginx reads a head of 4096 bytes unless told otherwise, and fails on a longer one
->>>>>>> 7d4da15 (Lead back to pages whose query has braces, and leave out a page that fills a proxy's buffer)
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 VISIBLE: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
@@ -90,7 +87,6 @@ def wants_page(received: Received) -> bool:
     )
 
 
-<<<<<<< HEAD
 def unauthorized(challenge: tuple[str, str], told: dict[str, object]) -> Answer:
     """401 for whoever cannot follow a way to the sign-in: a script, a websocket, a system."""
     return script(HTTPStatus.UNAUTHORIZED, told, (challenge,))

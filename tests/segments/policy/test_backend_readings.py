@@ -147,7 +147,7 @@ def test_what_is_allowed_is_granted_to_every_reader(
     assert ways_out(policy(root=root, case_insensitive=case_insensitive), readers)[:10] == []
 
 
-@pytest.mark.parametrize("reader", (*backends.SENSITIVE, *backends.CASE_BLIND), ids=lambda reader: reader.__name__)
+@pytest.mark.parametrize("reader", [*backends.SENSITIVE, *backends.CASE_BLIND], ids=lambda reader: reader.__name__)
 def test_each_reader_would_be_led_out_by_some_path_as_it_was_sent(reader: backends.Backend) -> None:
     """The twin: with one reading alone, the generator's paths lead out of what was granted."""
     prefixes = dict.fromkeys(("/", *OPENED), "public") | dict.fromkeys(CLOSED, "finance")
