@@ -41,6 +41,11 @@ class Session(models.Model):
     def __str__(self) -> str:
         return f"{self.user or _('nobody')} · {self.created_at:%Y-%m-%d %H:%M}"
 
+    @property
+    def application_hosts(self) -> list[str]:
+        """The hosts of the applications that were opened from this session."""
+        return sorted({application.host for application in self.applications.all()})
+
 
 class ApplicationSession(models.Model):
     """What a browser is known by on one application host. Opens that host alone, and ends with the portal's session."""

@@ -55,7 +55,7 @@ def account(request: PersonRequest) -> HttpResponse:
     """What protects this account and where it is signed in."""
     apps = TOTPDevice.objects.devices_for_user(request.user, confirmed=True).order_by("created_at")
     codes = RecoveryCodeDevice.objects.devices_for_user(request.user, confirmed=True)
-    live = Session.objects.live(timezone.now()).filter(user=request.user)
+    live = Session.objects.live(timezone.now()).filter(user=request.user).prefetch_related("applications")
     context = {
         "apps": apps,
         "removable": len(apps) > 1,
