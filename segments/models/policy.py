@@ -149,7 +149,7 @@ class Resource(models.Model):
             self.name = self.name or self.view
         if self.kind == self.Kind.WEB:
             self.path = self.path or "/"
-            self.host = validation.host_in_a_form(self.host)
+            self.host = validation.application_host(self.host)
         self._check_value()
         self._check_overlap()
 
