@@ -30,6 +30,8 @@ class HoldersPart(HeldPart):
 
     @admin.display(description=_("holder"))
     def holder(self, assignment: RoleAssignment) -> str:
+        if assignment._state.adding:  # a forged page, shown again with what is wrong
+            return "—"
         return assignment.holder.subject_id
 
 

@@ -189,12 +189,11 @@ class TokenPages(RecordedAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        account = kwargs.get("obj")
-        may = account is not None and self.may_issue(request)
+        account, may = kwargs.get("obj"), self.may_issue(request)
         if account is not None:
             account.offers_token_acts = may  # for the table, which is told of no request
-        offered = {"may_issue_tokens": may and account.is_active}
-        return super().render_change_form(request, context | offered, *args, **kwargs)
+            context = context | {"may_issue_tokens": may and account.is_active}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=gettext_lazy("tokens"))
     def tokens_shown(self, account: ServiceAccount) -> SafeString:
