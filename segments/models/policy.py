@@ -145,6 +145,8 @@ class Resource(models.Model):
         return self.name
 
     def clean(self) -> None:
+        if not hasattr(self, "segment"):  # a forged page named another one, which its form says
+            return
         if self.kind == self.Kind.VIEW:
             self.name = self.name or self.view
         if self.kind == self.Kind.WEB:
