@@ -32,6 +32,7 @@ OF_PAGES: Final[Headers] = (
 )
 SESSION: Final = ("www-authenticate", 'Session realm="ztproject", error="insufficient_user_authentication"')
 BEARER: Final = ("www-authenticate", 'Bearer realm="ztproject", error="invalid_token"')  # RFC 6750, 3
+LONGEST_LOCATION: Final = 3000  # nginx reads a head of 4096 bytes unless told otherwise, and fails on a longer one
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 VISIBLE: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
@@ -93,11 +94,18 @@ def unauthorized(challenge: tuple[str, str], told: dict[str, object]) -> Answer:
 
 def sign_in(family: Family, question: Question) -> Answer:
     """The way to prove more, and back to the very page."""
-    location = f"{question.origin}/.zt/start?rd={quote(question.url, safe='')}"
+    location = _start(question)
     if family in {Family.NGINX, Family.HAPROXY}:
         return Answer(HTTPStatus.UNAUTHORIZED, (*ALWAYS, SESSION, ("location", location)))
     status = HTTPStatus.FOUND if question.target.method in READING else HTTPStatus.SEE_OTHER
     return redirect(status, location)
+
+
+def _start(question: Question) -> str:
+    """Where the way to the sign-in begins. Too long a page is left out: proxies take the headers of an answer whole."""
+    start = f"{question.origin}/.zt/start"
+    location = f"{start}?rd={quote(question.url, safe='')}"
+    return location if len(location) <= LONGEST_LOCATION else start
 
 
 def cookie(name: str, value: str, *, secure: bool, max_age: int | None = None) -> tuple[str, str]:

@@ -11,8 +11,11 @@ from typing import Final
 from segments.policy.target import MalformedTargetError, canonical_host
 
 LONGEST: Final = 4096
-# Printable ASCII without what browsers read in their own ways or an attribute could end at: " < > \ ^ ` { | } and #.
-URL: Final = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.:\[\]-]{1,270})(?P<path>(?:/[!$-;=?-\[\]_a-z~]*)?)")
+# Printable ASCII without what an attribute could end at or browsers never send: " # < >. In the path also without what
+# they read in their own ways: \ ^ ` { }. In the query these are data, and some browsers send them as they are.
+URL: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.:\[\]-]{1,270})(?P<path>(?:/[!$-;=@-\[\]_a-z|~]*(?:\?[!$-;=?-~]*)?)?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
