@@ -98,7 +98,9 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
     """The configuration as files by name. Raises UnwritableError."""
     tls = f'\n\ttls "{plain(placement.certificate)}" "{plain(placement.key)}"' if placement.is_encrypted else ""
     head = HEAD.format(
-        https="auto_https off  # the certificate is given below" if tls else "auto_https off  # plain http as it stands",
+        https="auto_https off  # the certificate is given below"
+        if tls
+        else "auto_https off  # plain http as it stands",
         identity="\n".join(f"\trequest_header {name} {{rp.header.{name}}}" for name in IDENTITY),
         stripped="\n".join(f"\trequest_header -{pattern}" for pattern in _stripped()),
         decision_point=plain(str(placement.decision_point)),

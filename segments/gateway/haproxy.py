@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from segments.gateway.headers import FORWARDED, IDENTITY, IDENTITY_PATTERN, TARGET_PATTERN, TOKEN_PATTERN
+from segments.gateway.headers import FORWARDED, IDENTITY, IDENTITY_PATTERNS, TARGET_PATTERNS, TOKEN_PATTERN
 from segments.gateway.placement import Placement, plain
 from segments.gateway.sites import Route, Site, Upstream, upstreams
 
@@ -144,8 +144,8 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
         HEAD.format(lua=LUA_FILE, listen=_listen(placement)),
         *(_acl(number, site) for number, site in enumerate(sites, 1)),
         FRONTEND.format(
-            identity=IDENTITY_PATTERN,
-            target=TARGET_PATTERN,
+            identity="|".join(IDENTITY_PATTERNS),
+            target="|".join(TARGET_PATTERNS),
             scheme=placement.scheme,
             token=f"^{TOKEN_PATTERN}",
             strangers=_strangers(sites),

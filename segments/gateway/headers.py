@@ -34,16 +34,18 @@ KNOWN: Final = (
 
 # The same as one expression, on lower-case names: between the words stands anything that some server makes a `-` of.
 SEPARATOR: Final = "[^a-z0-9]"
-FORWARDED_IDENTITY_PATTERN: Final = (
-    f"x{SEPARATOR}forwarded{SEPARATOR}(user|email|groups|preferred{SEPARATOR}username|access{SEPARATOR}token)"
+IDENTITY_PATTERNS: Final = (
+    f"(x{SEPARATOR})?remote{SEPARATOR}.*",
+    f"x{SEPARATOR}(zt|webauth){SEPARATOR}.*",
+    f"x{SEPARATOR}auth{SEPARATOR}request{SEPARATOR}.*",
+    f"x{SEPARATOR}forwarded{SEPARATOR}(user|email|groups|preferred.*|access.*)",
 )
-IDENTITY_PATTERN: Final = (
-    f"((x{SEPARATOR})?remote|x{SEPARATOR}zt|x{SEPARATOR}auth{SEPARATOR}request|x{SEPARATOR}webauth){SEPARATOR}.*"
-    f"|{FORWARDED_IDENTITY_PATTERN}"
+TARGET_PATTERNS: Final = (
+    f"x{SEPARATOR}(forwarded|original|rewrite|envoy){SEPARATOR}.*",
+    f"x{SEPARATOR}(real{SEPARATOR}ip|scheme|host)",
+    "forwarded",
 )
-TARGET_PATTERN: Final = (
-    f"x{SEPARATOR}(forwarded|original|rewrite|envoy){SEPARATOR}.*|x{SEPARATOR}(real{SEPARATOR}ip|scheme|host)|forwarded"
-)
+ODD_PATTERN: Final = "[a-z0-9-]*[^a-z0-9:-].*"  # names that some server folds onto another; not `:path` and the like
 
 # What the decision point reads of the request; proxies that pass all headers need no list.
 SHOWN: Final = (

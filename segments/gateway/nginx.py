@@ -204,9 +204,7 @@ def _server(number: int, site: Site, known: dict[Upstream, str], placement: Plac
     name = plain(site.host)
     if site.is_wildcard:  # one label; nginx's own `*.` would take several
         name = f'"~^[a-z0-9-]+{_literal(name[1:])}$"'
-    locations = [
-        _location(routes, _variable(number, place), known) for place, routes in enumerate(site.places, 1)
-    ]
+    locations = [_location(routes, _variable(number, place), known) for place, routes in enumerate(site.places, 1)]
     if not any(route.path == "/" for route in site.routes):
         locations.append(_nowhere())
     parts = [

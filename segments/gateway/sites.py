@@ -183,10 +183,7 @@ def _routes_of_path(resources: Sequence[WebResource]) -> tuple[Route, ...]:
         return (Route(path, targets[leading[0].id], (), ignores_case),)
     leading.sort(key=lambda resource: (resource.methods is None, resource.id))
     named = {method for resource in resources for method in resource.methods or ()}
-    return tuple(
-        Route(path, targets[resource.id], _methods(resource, named), ignores_case)
-        for resource in leading
-    )
+    return tuple(Route(path, targets[resource.id], _methods(resource, named), ignores_case) for resource in leading)
 
 
 def _methods(resource: WebResource, named: set[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from segments.gateway.headers import IDENTITY_PATTERN, SEPARATOR, TOKEN_PATTERN
+from segments.gateway.headers import IDENTITY_PATTERNS, SEPARATOR, TOKEN_PATTERN
 from segments.gateway.placement import Placement, plain
 from segments.gateway.sites import Route, Site, Upstream, upstreams
 from segments.gateway.yaml_text import Value, emit
@@ -39,7 +39,7 @@ COMMENTS: Final = {
     "zt-no-token": "The token of a service account is for the decision point; no application gets hold of it.",
     "routers": "The longest prefix first, by priority. `/.zt/` of each host is ours: to the sign-in and back, and out.",
 }
-STRIPPED: Final = f"(?i)^({IDENTITY_PATTERN}|x{SEPARATOR}(original|rewrite|envoy){SEPARATOR}.*)$"
+STRIPPED: Final = f"(?i)^({'|'.join(IDENTITY_PATTERNS)}|x{SEPARATOR}(original|rewrite|envoy){SEPARATOR}.*)$"
 TOKEN: Final = f"HeaderRegexp(`Authorization`, `(?i)^{TOKEN_PATTERN}`)"
 
 
@@ -66,9 +66,7 @@ def _static(placement: Placement) -> dict[str, Value]:
     timeouts = {"readTimeout": "300s", "writeTimeout": "0s", "idleTimeout": "180s"}
     return {
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-        "entryPoints": {
-            "zt": {"address": plain(str(placement.listen)), "transport": {"respondingTimeouts": timeouts}}
-        },
+        "entryPoints": {"zt": {"address": plain(str(placement.listen)), "transport": {"respondingTimeouts": timeouts}}},
         "providers": {"file": {"filename": DYNAMIC, "watch": True}},
     }
 
