@@ -171,7 +171,8 @@ def kept(secret: str) -> tuple[str, str]:
     return "cookie", f"a=b; __Host-zt-start={secret}; c=d"
 
 
-def test_a_ticket_becomes_the_cookie_of_this_host_and_leads_to_the_page(session: Session) -> None:
+@scenario("SEC-SESS-001")
+def test_a_ticket_becomes_the_cookie_of_this_host_and_leads_to_the_page(case: dict[str, Any], session: Session) -> None:
     secret = new_secret()
     answer = ask("GET", f"/.zt/enter?ticket={ticket(session, secret)}", kept(secret))
     given = re.fullmatch(r"__Host-zt-app=(.*); Path=/; HttpOnly; SameSite=Lax; Secure", header(answer, "set-cookie"))
