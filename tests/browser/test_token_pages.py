@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-
 from tests.browser.portal_process import PortalProcess
+
 from tests.browser.pressing import press
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
