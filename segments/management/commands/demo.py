@@ -37,7 +37,6 @@ class Command(BaseCommand):
 def commands() -> dict[str, list[str]]:
     """What to start, by name. Without Envoy nothing but the portal has anything to do."""
     host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
-    decision_host, _colon, decision_port = settings.ZT_DECISION_POINT.rpartition(":")
     parts = {
         "portal": [
             *["-m", "gunicorn", "ztproject.wsgi", "--bind", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
@@ -49,12 +48,7 @@ def commands() -> dict[str, list[str]]:
     except NotInstalledError:
         return parts
     return parts | {
-        "decision point": [
-            *["-m", "uvicorn", "ztproject.asgi:application", "--host", decision_host.strip("[]")],
-            *["--port", decision_port, "--loop", "uvloop", "--http", "ztproject.request_head:Protocol"],
-            *["--ws", "none", "--no-proxy-headers", "--no-server-header"],
-            *["--no-access-log", "--log-level", "error"],
-        ],
+        "decision point": ["manage.py", "decision_point"],
         "gateway": ["manage.py", "gateway"],
         "sample applications": ["-m", "segments.sample.applications"],
     }
