@@ -23,6 +23,9 @@ MOST_CONNECTIONS: Final = 20_000
 RE_ASK_SECONDS: Final = 30
 CA_FILE: Final = "/etc/ssl/certs/ca-certificates.crt"
 TYPE: Final = "type.googleapis.com/envoy"
+_WITHOUT_LUA: Final[Mapping[str, Value]] = {
+    "envoy.filters.http.lua": {"@type": f"{TYPE}.extensions.filters.http.lua.v3.LuaPerRoute", "disabled": True}
+}
 
 HEAD: Final = """\
 # Envoy (1.36 or later) in front of the applications of ztproject. Written by `manage.py gateway render envoy`: change
@@ -33,7 +36,10 @@ HEAD: Final = """\
 """
 COMMENTS: Final = {
     "codec_type": "HTTP/2 with TLS only: without, a client could speak it unasked.",
-    "use_remote_address": "X-Forwarded-For is the address of the connection: what a client says is removed below.",
+    "use_remote_address": (
+        "X-Forwarded-For is set below, to the address of the connection. Envoy's own would be another one for\n"
+        "connections from this machine."
+    ),
     "normalize_path": (
         "The path is normalised before it is asked about, and the application gets what was asked about. An escaped\n"
         "slash, which servers read in two ways, is refused."
@@ -120,7 +126,7 @@ def _listener(
         "filters": [
             {
                 "name": "envoy.filters.network.http_connection_manager",
-                "typed_config": _connection_manager(placement, routes, re_ask_seconds),
+                "typed_config": _connection_manager(placement, routes, re_ask_seconds, RELAY if folder else ""),
             }
         ]
     }
@@ -134,12 +140,15 @@ def _listener(
     }
 
 
-def _connection_manager(placement: Placement, routes: Mapping[str, Value], re_ask_seconds: float) -> dict[str, Value]:
+def _connection_manager(
+    placement: Placement, routes: Mapping[str, Value], re_ask_seconds: float, hold_cluster: str
+) -> dict[str, Value]:
     return {
         "@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "zt",
         "codec_type": "AUTO" if placement.is_encrypted else "HTTP1",
         "use_remote_address": True,
+        "skip_xff_append": True,
         "append_x_forwarded_port": True,
         "normalize_path": True,
         "merge_slashes": True,
@@ -161,14 +170,15 @@ def _connection_manager(placement: Placement, routes: Mapping[str, Value], re_as
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "early_header_mutation_extensions": [_early_mutation()],
         "local_reply_config": _local_replies(),
-        "http_filters": _filters(placement, re_ask_seconds),
+        "http_filters": _filters(placement, re_ask_seconds, hold_cluster),
         **routes,
     }
 
 
 def _early_mutation() -> Value:
     patterns = (*IDENTITY_PATTERNS, *TARGET_PATTERNS, ODD_PATTERN)
-    mutations = [{"remove_on_match": {"key_matcher": _expression(pattern)}} for pattern in patterns]
+    mutations: list[Value] = [{"remove_on_match": {"key_matcher": _expression(pattern)}} for pattern in patterns]
+    mutations.append({"append": _overwritten("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")})
     kind = f"{TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return {"name": "zt_strip", "typed_config": {"@type": kind, "mutations": mutations}}
 
@@ -195,14 +205,14 @@ def _local_replies() -> Value:
     return {"mappers": [reply(undecided, answers.UNDECIDED), reply(silent, answers.SILENT)]}
 
 
-def _filters(placement: Placement, re_ask_seconds: float) -> Value:
+def _filters(placement: Placement, re_ask_seconds: float, hold_cluster: str) -> Value:
     return [
         {"name": "envoy.filters.http.ext_authz", "typed_config": _question(placement)},
         {
             "name": "envoy.filters.http.lua",
             "typed_config": {
                 "@type": f"{TYPE}.extensions.filters.http.lua.v3.Lua",
-                "default_source_code": {"inline_string": script(DECISION_POINT, re_ask_seconds)},
+                "default_source_code": {"inline_string": script(DECISION_POINT, re_ask_seconds, hold_cluster)},
             },
         },
         {
@@ -275,10 +285,7 @@ def _virtual_host(number: int, site: Site, *, relay: bool) -> Value:
                 "@type": f"{TYPE}.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
                 "disabled": True,
             },
-            "envoy.filters.http.lua": {
-                "@type": f"{TYPE}.extensions.filters.http.lua.v3.LuaPerRoute",
-                "disabled": True,
-            },
+            **_WITHOUT_LUA,
         },
     }
     return {
@@ -301,6 +308,7 @@ def _routes(route: Route, *, relay: bool) -> list[Value]:
             "match": _match(route, header),
             "route": {"cluster": RELAY, "timeout": "0s", "idle_timeout": "3600s"},
             "request_headers_to_add": [_overwritten(RELAY_HEADER, route.upstream.url)],
+            "typed_per_filter_config": _WITHOUT_LUA,  # the relay does the same
         }
         for header in lasting
         if relay
