@@ -247,3 +247,13 @@ def test_a_ticket_in_another_browser_leads_nowhere(
 
 def test_a_file_that_is_none_of_ours_is_not_found(application: ApplicationBrowser) -> None:
     assert application._call("GET", "/favicon.ico", ())[0] == 404
+
+
+def test_more_than_can_wait_are_refused_at_once(application: ApplicationBrowser) -> None:
+    """No queue without end, which would answer late what nobody waits for any more."""
+    while application.point._places.acquire(blocking=False):
+        pass
+    status, headers, body = application.go("/books")
+    assert (status, headers["cache-control"], body) == (403, "no-store", '{"allowed": false, "reason": "policy_error"}')
+    application.point._places.release()
+    assert application.go("/.zt/sign-out")[0] == 200

@@ -25,7 +25,6 @@ pytestmark = pytest.mark.slow
 
 TIMEOUT = 1  # ZT_DECISION_TIMEOUT
 THREADS = 2
-MOST_WAITING = 100 * THREADS
 Fault = Callable[[Proxies], AbstractContextManager[object]]
 
 
@@ -95,17 +94,10 @@ def test_a_locked_database_refuses_in_time(hurried: Proxies, cast: Cast) -> None
 
 
 @scenario("SEC-FAIL-018")
-def test_more_than_can_wait_are_refused_at_once(case: dict[str, Any], hurried: Proxies, cast: Cast) -> None:
-    number = MOST_WAITING + 60
-
-    def timed(_number: int) -> tuple[int, bool]:
-        begun = time.monotonic()
-        return ask(hurried, cast).status, time.monotonic() - begun < TIMEOUT
-
-    with locked(), ThreadPoolExecutor(number) as pool:
-        found = list(pool.map(timed, range(number)))
-    assert {status for status, _ in found} == {403}
-    assert [soon for _, soon in found].count(True) >= 1
+def test_more_than_can_be_decided_are_refused(case: dict[str, Any], hurried: Proxies, cast: Cast) -> None:
+    with locked(), ThreadPoolExecutor(150) as pool:
+        found = {future.result().status for future in [pool.submit(ask, hurried, cast) for _ in range(150)]}
+    assert found == {403}
     assert until_well(hurried, cast)
 
 
@@ -166,17 +158,23 @@ def renamed(table: str) -> Fault:
 
 @contextmanager
 def gone(proxies: Proxies) -> Iterator[None]:
-    """The file is moved away; what SQLite made in its place is thrown away."""
+    """The files are moved away; what SQLite made in their place is thrown away."""
     path = file_of(proxies)
-    away = path.with_suffix(".away")
-    _checkpoint(path)
-    path.rename(away)
+    away = path.parent / "away"
+    away.mkdir()
+    _move(path, path.parent, away)
     try:
         yield
     finally:
         for made in path.parent.glob(f"{path.name}*"):
             made.unlink()
-        away.rename(path)
+        _move(path, away, path.parent)
+        away.rmdir()
+
+
+def _move(path: Path, here: Path, there: Path) -> None:
+    for found in here.glob(f"{path.name}*"):
+        found.rename(there / found.name)
 
 
 @contextmanager
@@ -184,14 +182,16 @@ def overwritten(proxies: Proxies, offset: int, data: bytes) -> Iterator[None]:
     """Bytes of the file are others."""
     path = file_of(proxies)
     _checkpoint(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:offset] + data + whole[offset + len(data) :])
-    try:
-        yield
-    finally:
-        for made in path.parent.glob(f"{path.name}-*"):
-            made.unlink()
-        path.write_bytes(whole)
+    with path.open("r+b", buffering=0) as file:
+        file.seek(offset)
+        before = file.read(len(data))
+        file.seek(offset)
+        file.write(data)
+        try:
+            yield
+        finally:
+            file.seek(offset)
+            file.write(before)
 
 
 def read_only(proxies: Proxies) -> AbstractContextManager[object]:
@@ -273,7 +273,7 @@ def test_a_policy_that_cannot_be_loaded_leaves_the_one_before(
 ) -> None:
     bad = {
         "SEC-FAIL-012": "version: 1\nsegments:\n  - {slug: public, state: quarantined\n",
-        "SEC-FAIL-013": "version: 1\nsegments:\n  - {slug: public, state: quarantined}\n  - {slug: new, networks: [x]}\n",
+        "SEC-FAIL-013": "version: 1\nsegments:\n  - {slug: public, state: quarantined}\n  - {slug: new, hours: x}\n",
     }
     path = tmp_path / "policy.yaml"
     path.write_text(bad[case["id"]])
@@ -294,10 +294,10 @@ def test_another_secret_key_knows_no_session(case: dict[str, Any], start: Start,
 def test_a_worker_that_is_killed_in_mid_request_lets_nobody_in(
     case: dict[str, Any], workers: Proxies, cast: Cast
 ) -> None:
-    """As the kernel does where memory runs out. The other worker goes on, and a new one is started."""
+    """As the kernel does where memory runs out: all at once, or one while the other goes on. New ones are started."""
     assert is_well(workers, cast)
-    killed = children(workers)
-    assert len(killed) == 2
+    assert len(children(workers)) == 2
+    killed = children(workers)[: 1 if case["id"] == "SEC-FAIL-019" else 2]
     with locked(), ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(ask, workers, cast) for _ in range(8)]
         time.sleep(0.3)
@@ -305,7 +305,7 @@ def test_a_worker_that_is_killed_in_mid_request_lets_nobody_in(
             os.kill(number, signal.SIGKILL)
         found = {future.result().status for future in asked}
     assert found <= {0, 403}
-    assert 0 in found
+    assert 0 in found or len(killed) == 1
     assert until_answered(workers)
     assert until_well(workers, cast)
     assert not set(killed) & set(children(workers))
