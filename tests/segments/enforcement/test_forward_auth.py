@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from accounts.models import Session
 from audit.models import Entry
-from segments import snapshot, version
+from segments import assertion_keys, snapshot, version
 from segments.enforcement import forward_auth
 from segments.enforcement.answers import Answer
 from segments.enforcement.proxies import Family
@@ -107,3 +107,30 @@ def test_a_policy_kept_in_memory_is_believed_for_its_own_version_alone(
     for kept in (None, stale):
         monkeypatch.setattr(snapshot, "_built", kept)
         assert ask().status == 200
+
+
+@pytest.mark.parametrize("broken", ["no portal", "another sealing key", "nothing"])
+@pytest.mark.parametrize("family", list(Family))
+def test_a_yes_that_cannot_be_signed_is_withdrawn(
+    ask: Callable[..., Answer], tls: Settings, family: Family, broken: str
+) -> None:
+    """An application that trusts the signature alone would let in, or refuse, by an empty one."""
+    assert dict(ask(family).headers)["x-zt-assertion"].count(".") == 2
+    if broken == "no portal":
+        tls.ZT_PORTAL_URL = ""
+    elif broken == "another sealing key":
+        tls.ZT_ASSERTION_KEYS = [bytes(32)]
+        assertion_keys._private_key.cache_clear()  # as in a process that starts now
+    answer = ask(family)
+    latest, allowed = Entry.objects.filter(kind="decision").order_by("-pk")[:2]
+    if broken == "nothing":
+        assert (answer.status, latest.data["allowed"]) == (200, True)
+        return
+    told = dict(answer.headers)
+    assert (answer.status, told["x-zt-decision"]) == (403, latest.reference)
+    assert [name for name in told if name.startswith(("remote-", "x-zt-assertion", "x-zt-segment"))] == []
+    assert (latest.data["allowed"], latest.data["reason"], latest.data["withdraws"]) == (
+        False,
+        "policy_error",
+        allowed.reference,
+    )
