@@ -55,3 +55,9 @@ def believing_nobody(start: Start) -> Proxies:
 @pytest.fixture(scope="package")
 def believing_others(start: Start) -> Proxies:
     return start(ZT_TRUSTED_PROXIES="127.0.0.2/32,10.0.0.0/8,::1/128")
+
+
+@pytest.fixture(scope="package")
+def workers(start: Start) -> Proxies:
+    """Two processes that answer on one address."""
+    return start(workers=2, ZT_DECISION_TIMEOUT="2")
