@@ -63,7 +63,8 @@ def test_way_to_the_sign_in_is_handed_on_with_its_cookie(gateway: GatewayProcess
 def test_question_shows_what_was_asked(gateway: GatewayProcess, asked: DecisionPoint) -> None:
     shown = {
         "Cookie": "zt-app=x; other=y", "Authorization": "Basic abc", "Accept": "text/html",
-        "Sec-Fetch-Mode": "navigate", "X-Requested-With": "XMLHttpRequest", "Origin": "http://app.test", "User-Agent": "test",
+        "Sec-Fetch-Mode": "navigate", "X-Requested-With": "XMLHttpRequest", "Origin": "http://app.test",
+        "User-Agent": "test",
         "X-HTTP-Method-Override": "DELETE",
     }  # fmt: skip
     ask(gateway.port, "/allowed?q=1", *shown.items(), ("X-Forwarded-For", "10.9.9.9"), method="PUT", host="APP.test:81")
