@@ -202,7 +202,12 @@ def _local_replies() -> Value:
     }
     undecided: Value = {"and_filter": {"filters": [unavailable, {"response_flag_filter": {"flags": ["UAEX"]}}]}}
     silent: Value = {"response_flag_filter": {"flags": ["UF", "UH", "UC", "UT", "UO", "URX", "UPE", "LR", "UR", "NC"]}}
-    return {"mappers": [reply(undecided, answers.UNDECIDED), reply(silent, answers.SILENT)]}
+    not_found: Value = {
+        "status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": 404, "runtime_key": "zt.unused"}}}
+    }
+    no_route: Value = {"or_filter": {"filters": [{"response_flag_filter": {"flags": ["NR"]}}, not_found]}}
+    pages = ((undecided, answers.UNDECIDED), (silent, answers.SILENT), (no_route, answers.NOWHERE))
+    return {"mappers": [reply(found, page) for found, page in pages]}
 
 
 def _filters(placement: Placement, re_ask_seconds: float, hold_cluster: str) -> Value:
@@ -292,8 +297,15 @@ def _virtual_host(number: int, site: Site, *, relay: bool) -> Value:
         "name": f"zt_site_{number}",
         "domains": [plain(site.host)],
         "request_headers_to_add": [_overwritten("x-forwarded-host", "%REQ(:authority)%")],
-        "routes": [own, *(part for route in site.routes for part in _routes(route, relay=relay))],
+        "routes": [own, *(part for route in site.routes for part in _routes(route, relay=relay)), *_nowhere(site)],
     }
+
+
+def _nowhere(site: Site) -> list[Value]:
+    """What has no upstream is asked about all the same: without a route, Envoy would answer before it asks."""
+    if any(route.path == "/" and not route.methods for route in site.routes):
+        return []
+    return [{"match": {"prefix": "/"}, "direct_response": {"status": 404}}]
 
 
 def _routes(route: Route, *, relay: bool) -> list[Value]:

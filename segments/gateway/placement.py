@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-# No blank, quote, bracket, `$`, `\`, `#`, `;`, `{`, `}`, `` ` ``: nothing of it ends a name in any of the languages.
-PLAIN: Final = re.compile(r"[A-Za-z0-9._~!&',+=:@/*-]+")
+# No blank, quote, `$`, `\`, `#`, `;`, `{`, `}`, `` ` ``: nothing of it ends a name in any of the languages.
+PLAIN: Final = re.compile(r"[A-Za-z0-9._~!&',+=:@/*\[\]-]+")
 HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 

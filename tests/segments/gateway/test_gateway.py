@@ -63,7 +63,8 @@ def test_way_to_the_sign_in_is_handed_on_with_its_cookie(gateway: GatewayProcess
 def test_question_shows_what_was_asked(gateway: GatewayProcess, asked: DecisionPoint) -> None:
     shown = {
         "Cookie": "zt-app=x; other=y", "Authorization": "Basic abc", "Accept": "text/html",
-        "Sec-Fetch-Mode": "navigate", "X-Requested-With": "XMLHttpRequest", "Origin": "http://app.test", "User-Agent": "test",
+        "Sec-Fetch-Mode": "navigate", "X-Requested-With": "XMLHttpRequest", "Origin": "http://app.test",
+        "User-Agent": "test",
         "X-HTTP-Method-Override": "DELETE",
     }  # fmt: skip
     ask(gateway.port, "/allowed?q=1", *shown.items(), ("X-Forwarded-For", "10.9.9.9"), method="PUT", host="APP.test:81")
@@ -141,8 +142,19 @@ def test_wildcard_host_and_a_prefix_without_case(gateway: GatewayProcess) -> Non
 
 
 @pytest.mark.parametrize("host", ["unknown.test", "nowhere.test", "wild.test"])
-def test_host_without_an_upstream_leads_nowhere(gateway: GatewayProcess, host: str) -> None:
-    assert ask(gateway.port, "/allowed", host=host).status == 404
+def test_host_without_an_upstream_leads_nowhere(gateway: GatewayProcess, asked: DecisionPoint, host: str) -> None:
+    answer = ask(gateway.port, "/allowed", host=host)
+    assert answer.status == 404
+    assert b"There is no application here" in answer.body
+    assert asked.questions() == []
+
+
+@pytest.mark.parametrize(("target", "status"), [("/fin", 404), ("/refused", 403)])
+def test_path_without_an_upstream_is_asked_about_first(
+    gateway: GatewayProcess, asked: DecisionPoint, target: str, status: int
+) -> None:
+    assert ask(gateway.port, target, host="one.wild.test").status == status
+    assert len(asked.questions()) == 1
 
 
 def test_body_arrives_whole(gateway: GatewayProcess) -> None:
