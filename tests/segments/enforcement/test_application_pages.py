@@ -127,6 +127,12 @@ def test_target(case: dict[str, Any]) -> None:
     assert start(value)[0] == expected
 
 
+def test_without_a_portal_nobody_is_led_round_in_circles(tls: Settings) -> None:
+    tls.ZT_PORTAL_URL = ""
+    answer = ask("GET", "/.zt/start")
+    assert (answer.status, header(answer, "location"), heading(answer)) == (403, "", NOTHING)
+
+
 def test_two_pages_are_none() -> None:
     address = urlsplit(header(ask("GET", f"/.zt/start?rd={TOP}a&rd={TOP}b"), "location"))
     assert parse_qs(address.query)["to"] == [TOP]

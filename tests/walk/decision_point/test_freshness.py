@@ -18,7 +18,7 @@ from tests.walk.decision_point.applications import HOST, SCRIPT, Cast, Proxies
 
 pytestmark = pytest.mark.slow
 
-REQUESTS = 6  # over connections of their own, which the workers share between them
+REQUESTS = 4  # over connections of their own, which the workers share between them
 
 
 class Visitor(NamedTuple):
