@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,7 +19,7 @@ class PortalProcess:
     """Starts on `http://localhost:<port>`; `manage` runs a management command against the same database."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "ztproject.settings",
@@ -34,11 +36,12 @@ class PortalProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = (folder / "portal.log").open("wb")
 
-    def manage(self, *arguments: str, stdin: str = "") -> str:
+    def manage(self, *arguments: str, stdin: str = "", also: Mapping[str, str] = MappingProxyType({})) -> str:
+        """What a command prints; `also` is added to its environment."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=self.environment,
+            env={**self.environment, **also},
             input=stdin,
             capture_output=True,
             text=True,
@@ -70,7 +73,7 @@ class PortalProcess:
         raise AssertionError(Path(self.log.name).read_text())
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
