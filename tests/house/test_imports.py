@@ -13,6 +13,10 @@ ROOMS = ("accounts", "audit", "segments", "ztproject")
 LEVELS: tuple[tuple[str, int], ...] = (
     ("segments.policy", 0),
     ("segments.compilers", 0),
+    ("segments.gateway.relay", 1),
+    ("segments.gateway.process", 1),
+    ("segments.gateway.running", 3),
+    ("segments.gateway", 0),
     ("audit.management", 5),
     ("audit.admin", 5),
     ("audit", 1),

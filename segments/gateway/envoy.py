@@ -1,0 +1,416 @@
+"""Envoy: `ext_authz` with an HTTP service. One set of values, for `render envoy` and for the gateway that runs it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from segments.gateway import answers
+from segments.gateway.headers import ANSWERED, IDENTITY, IDENTITY_PATTERNS, ODD_PATTERN, SHOWN, TARGET_PATTERNS
+from segments.gateway.lua import QUESTION_PREFIX, script
+from segments.gateway.placement import Address, Placement, plain
+from segments.gateway.sites import Route, Site, Upstream, upstreams
+from segments.gateway.yaml_text import Value, emit
+
+FILE: Final = "envoy.yaml"
+DECISION_POINT: Final = "zt_decision_point"
+RELAY: Final = "zt_relay"
+RELAY_HEADER: Final = "x-zt-relay"
+ROUTES: Final = "zt_routes"
+CONNECT_TIMEOUT: Final = "3s"
+ANSWER_TIMEOUT: Final = "10s"
+IDLE_TIMEOUT: Final = "300s"
+MOST_CONNECTIONS: Final = 20_000
+RE_ASK_SECONDS: Final = 30
+CA_FILE: Final = "/etc/ssl/certs/ca-certificates.crt"
+TYPE: Final = "type.googleapis.com/envoy"
+
+HEAD: Final = """\
+# Envoy (1.36 or later) in front of the applications of ztproject. Written by `manage.py gateway render envoy`: change the
+# policy, not this. `envoy --mode validate -c envoy.yaml` checks it; `manage.py gateway` runs the same and keeps it up to date.
+#
+# Every request is asked about at the decision point before anything of it reaches an application, and nothing but its
+# 200 lets it through. The decision point answers this machine if its address is in ZT_TRUSTED_PROXIES.
+"""
+COMMENTS: Final = {
+    "codec_type": "HTTP/2 with TLS only: without, a client could speak it unasked.",
+    "use_remote_address": "X-Forwarded-For is the address of the connection: what a client says is removed below.",
+    "normalize_path": (
+        "The path is normalised before it is asked about, and the application gets what was asked about. An escaped slash,\n"
+        "which servers read in two ways, is refused."
+    ),
+    "early_header_mutation_extensions": (
+        "What no client may say: names that some server takes for an identity, in every spelling; names by which\n"
+        "applications know the request before it was rewritten; and all names with odd characters."
+    ),
+    "local_reply_config": "What people read when nobody can decide, or an application does not answer.",
+    "http_filters": "First the question, then the clean-up before an application gets the request.",
+    "failure_mode_allow": "No decision, no way in.",
+    "allowed_headers": "What the decision point is shown.",
+    "allowed_upstream_headers": "Who is asking, from the answer alone.",
+    "allowed_client_headers": "What a client gets of a refusal.",
+    "upgrade_configs": "Websockets.",
+    "virtual_hosts": "Each host: `/.zt/` is ours (to the sign-in and back, and out), then the longest prefix first.",
+    "clusters": "The decision point, then every upstream.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where the gateway keeps what Envoy reads again when it changes, and the socket of its relay."""
+
+    path: str
+    re_ask_seconds: float = RE_ASK_SECONDS
+
+    def __post_init__(self) -> None:
+        plain(self.path)
+
+    @property
+    def relay_socket(self) -> str:
+        return f"{self.path}/relay.sock"
+
+
+def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
+    """One static configuration. Raises UnwritableError."""
+    routes: Value = {"name": ROUTES, **_route_configuration(sites, relay=False)}
+    listener = _listener(placement, {"route_config": routes}, RE_ASK_SECONDS)
+    static: Value = {"listeners": [listener], "clusters": _clusters(sites, placement)}
+    return {FILE: HEAD + emit({"static_resources": static}, COMMENTS)}
+
+
+def bootstrap(placement: Placement, folder: Folder) -> Mapping[str, Value]:
+    """What the gateway starts Envoy with: a listener that stays, and files for what changes."""
+    routes: Value = {"route_config_name": ROUTES, "config_source": _file(folder, "routes.json")}
+    return {
+        "node": {"id": "zt-gateway", "cluster": "zt-gateway"},
+        "static_resources": {"listeners": [_listener(placement, {"rds": routes}, folder.re_ask_seconds, folder)]},
+        "dynamic_resources": {"cds_config": _file(folder, "clusters.json")},
+        "overload_manager": {"resource_monitors": [_most_connections()]},
+    }
+
+
+def files(sites: Sequence[Site], placement: Placement, folder: Folder) -> dict[str, Mapping[str, Value]]:
+    """What changes with the sites, by file, in the order in which it has to be put in place."""
+    clusters = [
+        {"@type": f"{TYPE}.config.cluster.v3.Cluster", **cluster}
+        for cluster in [*_clusters(sites, placement), _relay_cluster(folder)]
+    ]
+    routes = {
+        "@type": f"{TYPE}.config.route.v3.RouteConfiguration",
+        "name": ROUTES,
+        **_route_configuration(sites, relay=True),
+    }
+    return {"clusters.json": {"resources": clusters}, "routes.json": {"resources": [routes]}}
+
+
+def secrets(placement: Placement) -> Mapping[str, Value]:
+    """The certificate, as a file that is written again when the certificate is renewed."""
+    certificate: Value = {
+        "certificate_chain": {"filename": plain(placement.certificate)},
+        "private_key": {"filename": plain(placement.key)},
+    }
+    kind = f"{TYPE}.extensions.transport_sockets.tls.v3.Secret"
+    return {"resources": [{"@type": kind, "name": "zt_certificate", "tls_certificate": certificate}]}
+
+
+# ---------------------------------------------------------------- the listener
+def _listener(
+    placement: Placement, routes: Mapping[str, Value], re_ask_seconds: float, folder: Folder | None = None
+) -> dict[str, Value]:
+    chain: dict[str, Value] = {
+        "filters": [
+            {
+                "name": "envoy.filters.network.http_connection_manager",
+                "typed_config": _connection_manager(placement, routes, re_ask_seconds),
+            }
+        ]
+    }
+    if placement.is_encrypted:
+        chain["transport_socket"] = _server_tls(placement, folder)
+    return {
+        "name": "zt",
+        "address": _address(placement.listen),
+        "per_connection_buffer_limit_bytes": 1024 * 1024,
+        "filter_chains": [chain],
+    }
+
+
+def _connection_manager(placement: Placement, routes: Mapping[str, Value], re_ask_seconds: float) -> dict[str, Value]:
+    return {
+        "@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "zt",
+        "codec_type": "AUTO" if placement.is_encrypted else "HTTP1",
+        "use_remote_address": True,
+        "append_x_forwarded_port": True,
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "strip_trailing_host_dot": True,
+        "max_request_headers_kb": 64,
+        "server_header_transformation": "PASS_THROUGH",
+        "request_headers_timeout": "10s",
+        "stream_idle_timeout": IDLE_TIMEOUT,
+        "common_http_protocol_options": {
+            "idle_timeout": IDLE_TIMEOUT,
+            "headers_with_underscores_action": "DROP_HEADER",
+        },
+        "http2_protocol_options": {
+            "max_concurrent_streams": 100,
+            "initial_stream_window_size": 65536,
+            "initial_connection_window_size": 1048576,
+        },
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "early_header_mutation_extensions": [_early_mutation()],
+        "local_reply_config": _local_replies(),
+        "http_filters": _filters(placement, re_ask_seconds),
+        **routes,
+    }
+
+
+def _early_mutation() -> Value:
+    patterns = (*IDENTITY_PATTERNS, *TARGET_PATTERNS, ODD_PATTERN)
+    mutations = [{"remove_on_match": {"key_matcher": _expression(pattern)}} for pattern in patterns]
+    kind = f"{TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+    return {"name": "zt_strip", "typed_config": {"@type": kind, "mutations": mutations}}
+
+
+def _local_replies() -> Value:
+    def reply(runtime_filter: Value, page: str) -> Value:
+        return {
+            "filter": runtime_filter,
+            "body_format_override": {
+                "text_format_source": {"inline_string": page.replace("%", "%%")},
+                "content_type": "text/html; charset=utf-8",
+            },
+            "headers_to_add": [
+                {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+                for key, value in answers.HEADERS
+            ],
+        }
+
+    unavailable: Value = {
+        "status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": 503, "runtime_key": "zt.unused"}}}
+    }
+    undecided: Value = {"and_filter": {"filters": [unavailable, {"response_flag_filter": {"flags": ["UAEX"]}}]}}
+    silent: Value = {"response_flag_filter": {"flags": ["UF", "UH", "UC", "UT", "UO", "URX", "UPE", "LR", "UR", "NC"]}}
+    return {"mappers": [reply(undecided, answers.UNDECIDED), reply(silent, answers.SILENT)]}
+
+
+def _filters(placement: Placement, re_ask_seconds: float) -> Value:
+    return [
+        {"name": "envoy.filters.http.ext_authz", "typed_config": _question(placement)},
+        {
+            "name": "envoy.filters.http.lua",
+            "typed_config": {
+                "@type": f"{TYPE}.extensions.filters.http.lua.v3.Lua",
+                "default_source_code": {"inline_string": script(DECISION_POINT, re_ask_seconds)},
+            },
+        },
+        {
+            "name": "envoy.filters.http.router",
+            "typed_config": {
+                "@type": f"{TYPE}.extensions.filters.http.router.v3.Router",
+                "suppress_envoy_headers": True,
+            },
+        },
+    ]
+
+
+def _question(placement: Placement) -> Value:
+    return {
+        "@type": f"{TYPE}.extensions.filters.http.ext_authz.v3.ExtAuthz",
+        "transport_api_version": "V3",
+        "failure_mode_allow": False,
+        "status_on_error": {"code": "ServiceUnavailable"},
+        "allowed_headers": {"patterns": _exact(SHOWN)},
+        "http_service": {
+            "path_prefix": QUESTION_PREFIX,
+            "server_uri": {
+                "uri": f"http://{plain(str(placement.decision_point))}",
+                "cluster": DECISION_POINT,
+                "timeout": ANSWER_TIMEOUT,
+            },
+            "authorization_response": {
+                "allowed_upstream_headers": {"patterns": _exact(IDENTITY)},
+                "allowed_client_headers": {"patterns": _exact(ANSWERED)},
+                "allowed_client_headers_on_success": {"patterns": _exact(("Set-Cookie",))},
+            },
+        },
+    }
+
+
+def _server_tls(placement: Placement, folder: Folder | None) -> Value:
+    context: dict[str, Value] = {
+        "alpn_protocols": ["h2", "http/1.1"],
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+    }
+    if folder:
+        context["tls_certificate_sds_secret_configs"] = [
+            {"name": "zt_certificate", "sds_config": _file(folder, "secrets.json")}
+        ]
+    else:
+        context["tls_certificates"] = [
+            {
+                "certificate_chain": {"filename": plain(placement.certificate)},
+                "private_key": {"filename": plain(placement.key)},
+            }
+        ]
+    kind = f"{TYPE}.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+    return {"name": "envoy.transport_sockets.tls", "typed_config": {"@type": kind, "common_tls_context": context}}
+
+
+# ---------------------------------------------------------------- routes
+def _route_configuration(sites: Sequence[Site], *, relay: bool) -> dict[str, Value]:
+    return {
+        "ignore_port_in_host_matching": True,
+        "virtual_hosts": [_virtual_host(number, site, relay=relay) for number, site in enumerate(sites, 1)],
+    }
+
+
+def _virtual_host(number: int, site: Site, *, relay: bool) -> Value:
+    own: Value = {
+        "match": {"prefix": "/.zt/"},
+        "route": {"cluster": DECISION_POINT, "timeout": ANSWER_TIMEOUT},
+        "typed_per_filter_config": {
+            "envoy.filters.http.ext_authz": {
+                "@type": f"{TYPE}.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+                "disabled": True,
+            },
+            "envoy.filters.http.lua": {
+                "@type": f"{TYPE}.extensions.filters.http.lua.v3.LuaPerRoute",
+                "disabled": True,
+            },
+        },
+    }
+    return {
+        "name": f"zt_site_{number}",
+        "domains": [plain(site.host)],
+        "request_headers_to_add": [_overwritten("x-forwarded-host", "%REQ(:authority)%")],
+        "routes": [own, *(part for route in site.routes for part in _routes(route, relay=relay))],
+    }
+
+
+def _routes(route: Route, *, relay: bool) -> list[Value]:
+    """What stays open for long goes through the relay, which asks again; the rest goes straight to the upstream."""
+    direct: dict[str, Value] = {"cluster": _cluster_name(route.upstream), "timeout": "0s", "idle_timeout": IDLE_TIMEOUT}
+    found: list[Value] = []
+    if relay:
+        for header in (
+            {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}},
+            {"name": "accept", "string_match": {"contains": "text/event-stream", "ignore_case": True}},
+        ):
+            found.append(
+                {
+                    "match": _match(route, header),
+                    "route": {"cluster": RELAY, "timeout": "0s", "idle_timeout": "3600s"},
+                    "request_headers_to_add": [_overwritten(RELAY_HEADER, route.upstream.url)],
+                }
+            )
+    return [*found, {"match": _match(route), "route": direct}]
+
+
+def _match(route: Route, *headers: Value) -> Value:
+    match: dict[str, Value] = {"prefix": "/"}
+    if route.path != "/":
+        match = {"path_separated_prefix": plain(route.path), "case_sensitive": not route.ignores_case}
+    wanted = list(headers)
+    if route.methods:
+        methods = "|".join(map(plain, route.methods))
+        wanted.append({"name": ":method", "string_match": _expression(methods)})
+    return match | ({"headers": wanted} if wanted else {})
+
+
+# ---------------------------------------------------------------- clusters
+def _clusters(sites: Sequence[Site], placement: Placement) -> list[dict[str, Value]]:
+    point = placement.decision_point
+    asked = _cluster(DECISION_POINT, point, is_address=point.bare_host.replace(".", "").isdigit() or ":" in point.host)
+    return [asked, *(_upstream_cluster(upstream) for upstream in upstreams(sites))]
+
+
+def _cluster_name(upstream: Upstream) -> str:
+    return f"zt_{upstream.scheme}_{plain(upstream.address)}"
+
+
+def _upstream_cluster(upstream: Upstream) -> dict[str, Value]:
+    address = Address(plain(upstream.host), upstream.port)
+    cluster = _cluster(_cluster_name(upstream), address, is_address=upstream.is_address)
+    return cluster | ({"transport_socket": _client_tls(upstream)} if upstream.is_encrypted else {})
+
+
+def _cluster(name: str, address: Address, *, is_address: bool) -> dict[str, Value]:
+    endpoint: Value = {"endpoint": {"address": _address(address)}}
+    return {
+        "name": name,
+        "type": "STATIC" if is_address else "STRICT_DNS",
+        "connect_timeout": CONNECT_TIMEOUT,
+        "circuit_breakers": _limits(),
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+
+
+def _relay_cluster(folder: Folder) -> dict[str, Value]:
+    endpoint: Value = {"endpoint": {"address": {"pipe": {"path": folder.relay_socket}}}}
+    options = f"{TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {
+        "name": RELAY,
+        "type": "STATIC",
+        "connect_timeout": CONNECT_TIMEOUT,
+        "circuit_breakers": _limits(),
+        "typed_extension_protocol_options": {
+            options.removeprefix("type.googleapis.com/"): {
+                "@type": options,
+                "common_http_protocol_options": {"max_requests_per_connection": 1},
+                "explicit_http_config": {"http_protocol_options": {}},
+            }
+        },
+        "load_assignment": {"cluster_name": RELAY, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+
+
+def _limits() -> Value:
+    most = MOST_CONNECTIONS
+    threshold = {"max_connections": most, "max_pending_requests": most, "max_requests": most, "max_retries": 3}
+    return {"thresholds": [threshold]}
+
+
+def _most_connections() -> Value:
+    name = "envoy.resource_monitors.global_downstream_max_connections"
+    kind = f"{TYPE}.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+    limit: Value = {"@type": kind, "max_active_downstream_connections": MOST_CONNECTIONS}
+    return {"name": name, "typed_config": limit}
+
+
+def _client_tls(upstream: Upstream) -> Value:
+    """Encrypted, and checked: the certificate is one that the system trusts, and made for this host."""
+    host = upstream.host.strip("[]")
+    name: Value = {"san_type": "IP_ADDRESS" if upstream.is_address else "DNS", "matcher": {"exact": host}}
+    context: dict[str, Value] = {
+        "common_tls_context": {
+            "validation_context": {"trusted_ca": {"filename": CA_FILE}, "match_typed_subject_alt_names": [name]}
+        }
+    }
+    if not upstream.is_address:
+        context["sni"] = host
+    kind = f"{TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+    return {"name": "envoy.transport_sockets.tls", "typed_config": {"@type": kind, **context}}
+
+
+# ---------------------------------------------------------------- parts of all of them
+def _address(address: Address) -> Value:
+    return {"socket_address": {"address": plain(address.bare_host), "port_value": address.port}}
+
+
+def _file(folder: Folder, name: str) -> Value:
+    source = {"path": f"{folder.path}/{name}", "watched_directory": {"path": folder.path}}
+    return {"path_config_source": source, "resource_api_version": "V3"}
+
+
+def _exact(names: Sequence[str]) -> Value:
+    return [{"exact": name.lower(), "ignore_case": True} for name in names]
+
+
+def _expression(pattern: str) -> Value:
+    return {"safe_regex": {"regex": pattern}}
+
+
+def _overwritten(name: str, value: str) -> Value:
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

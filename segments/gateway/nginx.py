@@ -1,0 +1,272 @@
+"""nginx: `auth_request`."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from segments.gateway.headers import FORWARDED, IDENTITY, KNOWN, TARGETS
+from segments.gateway.placement import Placement, plain
+from segments.gateway.sites import Route, Site, Upstream, upstreams
+
+FILE: Final = "nginx.conf"
+
+HEAD: Final = """\
+# nginx in front of the applications of ztproject. Written by `manage.py gateway render nginx`: change the policy, not this.
+# A whole nginx.conf, tested with 1.22: `nginx -t -c /path/to/this`. Put what you need of it into your own.
+#
+# Every request is asked about at the decision point before anything of it reaches an application, and nothing but its
+# 200 lets it through: 401 leads to the sign-in, 403 to the page that says why, and everything else is a 503.
+# The decision point answers this machine if its address is in ZT_TRUSTED_PROXIES.
+
+worker_processes auto;
+events { worker_connections 1024; }
+
+http {
+  # Names with `_`, `.` or other odd characters are dropped: some servers take `Remote_User` for `Remote-User`.
+  underscores_in_headers off;
+  ignore_invalid_headers on;
+  large_client_header_buffers 4 16k;
+  server_tokens off;
+  access_log off;             # the ledger records every decision, and an address may hold a one-time ticket
+  client_max_body_size 100m;  # what an application may be sent; its own limit is the one that counts
+  client_header_timeout 10s;
+  proxy_buffer_size 16k;      # an answer carries a signed statement of who is asking
+  proxy_buffers 8 16k;
+  variables_hash_max_size 2048;
+  server_names_hash_bucket_size 512;
+  server_names_hash_max_size 8192;
+
+  # `Connection: upgrade` goes on only for who asks for it (websockets).
+  map $http_upgrade $zt_connection { default upgrade; "" ""; }
+  # The port as the client wrote it. The host itself is always $host, by which nginx chose the server: a request whose
+  # address line and Host header differ must not be asked about as one and served as the other.
+  map $http_host $zt_port { default ""; "~(?<zt_given_port>:[0-9]+)$" $zt_given_port; }
+  # The token of a service account is for the decision point; no application gets hold of it.
+  map $http_authorization $zt_authorization { default $http_authorization; "~*^bearer[ ,]*zts_" ""; }
+"""
+
+QUESTION: Final = """\
+    # ---- the question
+    location = /.zt-question {{
+      internal;
+      proxy_pass http://zt_decision_point/forward-auth/nginx;
+      proxy_method GET;
+      proxy_pass_request_body off;
+      proxy_http_version 1.1;
+      proxy_connect_timeout 3s;
+      proxy_read_timeout 10s;
+      proxy_set_header Connection "";
+      proxy_set_header Content-Length "";
+      proxy_set_header Host {decision_point};
+      # Asked about exactly as it was received: $request_uri is neither decoded nor normalised, and `proxy_pass` without a
+      # path hands the application the same.
+      proxy_set_header X-Original-URL $scheme://$host$zt_port$request_uri;
+      proxy_set_header X-Original-Method $request_method;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme;
+    }}
+
+    # ---- its answers
+    location @zt_sign_in {{
+      internal;
+      add_header Cache-Control no-store always;
+      add_header Set-Cookie $zt_cookie always;
+      if ($zt_location) {{ return 303 $zt_location; }}
+      add_header WWW-Authenticate $zt_challenge always;
+      default_type application/json;
+      return 401 '{{"allowed": false, "reason": "sign_in_required"}}';
+    }}
+    location @zt_refused {{
+      internal;
+      proxy_pass http://zt_decision_point/.zt/refused?decision=$zt_reference;
+      proxy_method GET;
+      proxy_pass_request_body off;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Content-Length "";
+      proxy_set_header Host $host$zt_port;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme;
+    }}
+    location @zt_down {{
+      internal;
+      add_header Cache-Control no-store always;
+      default_type text/plain;
+      return 503 "Access cannot be decided at the moment. Nothing was let through. Please try again in a minute.\\n";
+    }}
+
+    # ---- our own pages on this host: the way to the sign-in and back, and out
+    location ^~ /.zt/ {{
+      proxy_pass http://zt_decision_point;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host$zt_port;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme;
+    }}
+"""
+
+ASK: Final = """\
+      auth_request /.zt-question;
+      auth_request_set $zt_location $upstream_http_location;
+      auth_request_set $zt_challenge $upstream_http_www_authenticate;
+      auth_request_set $zt_reference $upstream_http_x_zt_decision;
+      auth_request_set $zt_cookie $upstream_http_set_cookie;
+{identity}
+      error_page 401 @zt_sign_in;
+      error_page 403 @zt_refused;
+      error_page 500 =503 @zt_down;
+"""
+
+FORWARD: Final = """\
+      proxy_pass {target};
+      proxy_http_version 1.1;
+      proxy_read_timeout 300s;  # a connection on which nothing comes for that long ends
+      proxy_ignore_headers X-Accel-Redirect X-Accel-Expires;  # no application chooses another location
+{encryption}      add_header Set-Cookie $zt_cookie;
+      proxy_set_header Host $host$zt_port;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $zt_connection;
+      proxy_set_header Authorization $zt_authorization;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-Host $host$zt_port;
+      # Who is asking, from the answer alone; an empty value removes what the client sent.
+{identity}
+      # Other names by which applications know a user, or the request before it was forwarded.
+{removed}
+"""
+
+ENCRYPTION: Final = """\
+      proxy_ssl_server_name on;
+      proxy_ssl_name {host};
+      proxy_ssl_verify on;
+      proxy_ssl_verify_depth 4;
+      proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+"""
+
+
+def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
+    """The configuration as files by name. Raises UnwritableError."""
+    known = {upstream: f"zt_upstream_{number}" for number, upstream in enumerate(upstreams(sites), 1)}
+    parts = [HEAD, *_upstreams(known, placement), *_choices(sites, known), _strangers(placement)]
+    parts += [_server(number, site, known, placement) for number, site in enumerate(sites, 1)]
+    return {FILE: "\n".join([*parts, "}\n"])}
+
+
+def _upstreams(known: dict[Upstream, str], placement: Placement) -> list[str]:
+    named = [("zt_decision_point", str(placement.decision_point))]
+    named += [(name, upstream.address) for upstream, name in known.items()]
+    return [f"  upstream {name} {{ server {plain(address)}; keepalive 16; }}" for name, address in named]
+
+
+def _choices(sites: Sequence[Site], known: dict[Upstream, str]) -> list[str]:
+    """Where one prefix has several upstreams: the variable that holds the one for the method."""
+    return [
+        _choice(_variable(number, place), routes, known)
+        for number, site in enumerate(sites, 1)
+        for place, routes in enumerate(site.places, 1)
+        if len(routes) > 1 or routes[0].methods
+    ]
+
+
+def _choice(variable: str, routes: Sequence[Route], known: dict[Upstream, str]) -> str:
+    targets: dict[str, str] = {}
+    for route in routes:
+        for method in route.methods or ("default",):
+            targets.setdefault(plain(method), f"{route.upstream.scheme}://{known[route.upstream]}")
+    targets.setdefault("default", "http://127.0.0.1:1")  # allowed, but nobody said where to: 502
+    lines = [f"    {method} {target};" for method, target in targets.items()]
+    return "\n".join([f"  map $request_method {variable} {{", *lines, "  }"])
+
+
+def _variable(site: int, place: int) -> str:
+    return f"$zt_target_{site}_{place}"
+
+
+def _listen(placement: Placement, more: str = "") -> str:
+    encrypted = " ssl http2" if placement.is_encrypted else ""
+    lines = [f"    listen {plain(str(placement.listen))}{more}{encrypted};"]
+    if placement.is_encrypted:
+        lines += [
+            f'    ssl_certificate "{plain(placement.certificate)}";',
+            f'    ssl_certificate_key "{plain(placement.key)}";',
+            "    ssl_protocols TLSv1.2 TLSv1.3;",
+        ]
+    return "\n".join(lines)
+
+
+def _strangers(placement: Placement) -> str:
+    listen = _listen(placement, " default_server")
+    return f"\n  # Hosts that nobody registered.\n  server {{\n{listen}\n    server_name _;\n    return 421;\n  }}"
+
+
+def _server(number: int, site: Site, known: dict[Upstream, str], placement: Placement) -> str:
+    name = plain(site.host)
+    if site.is_wildcard:  # one label; nginx's own `*.` would take several
+        name = f'"~^[a-z0-9-]+{_literal(name[1:])}$"'
+    locations = [_location(routes, _variable(number, place), known) for place, routes in enumerate(site.places, 1)]
+    if not any(route.path == "/" for route in site.routes):
+        locations.append(_nowhere())
+    parts = [
+        f"\n  # {'-' * 20} {plain(site.host)}",
+        "  server {",
+        _listen(placement),
+        f"    server_name {name};\n",
+        QUESTION.format(decision_point=plain(str(placement.decision_point))),
+        "    # ---- the application, the longest prefix first",
+        *locations,
+        "  }",
+    ]
+    return "\n".join(parts)
+
+
+def _location(routes: Sequence[Route], variable: str, known: dict[Upstream, str]) -> str:
+    route = routes[0]
+    single = len(routes) == 1 and not route.methods
+    target = f"{route.upstream.scheme}://{known[route.upstream]}" if single else variable
+    encryption = ENCRYPTION.format(host=_bare(route.upstream)) if any(r.upstream.is_encrypted for r in routes) else ""
+    forward = FORWARD.format(
+        target=target,
+        encryption=encryption,
+        identity=_lines(f"proxy_set_header {name} {_kept(name)};" for name in IDENTITY),
+        removed=_lines(f'proxy_set_header {name} "";' for name in _removed()),
+    )
+    operator = "~*" if route.ignores_case else "~"
+    where = "/" if route.path == "/" else f'{operator} "^{_literal(plain(route.path))}(?:/|$)"'
+    return f"    location {where} {{\n{_ask()}{forward}    }}"
+
+
+def _nowhere() -> str:
+    """A path without an upstream: asked about all the same, and never found."""
+    return f"    location / {{\n{_ask()}      root /nonexistent;\n      try_files /nonexistent =404;\n    }}"
+
+
+def _ask() -> str:
+    variables = (f"auth_request_set {_kept(name)} $upstream_http_{_folded(name)};" for name in IDENTITY)
+    return ASK.format(identity=_lines(variables))
+
+
+def _removed() -> tuple[str, ...]:
+    overwritten = {*IDENTITY, "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"}
+    return tuple(name for name in (*KNOWN, *FORWARDED, *TARGETS) if name not in overwritten)
+
+
+def _kept(name: str) -> str:
+    return f"$zt_{_folded(name.removeprefix('X-ZT-'))}"
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _bare(upstream: Upstream) -> str:
+    return plain(upstream.host)
+
+
+def _literal(text: str) -> str:
+    """A text that matches itself alone in a regular expression."""
+    return "".join(f"[{character}]" if character in ".+*" else character for character in text)
+
+
+def _lines(found: Iterable[str]) -> str:
+    return "\n".join(f"      {line}" for line in found)
