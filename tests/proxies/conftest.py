@@ -28,10 +28,12 @@ def system(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iter
     policy = started.folder / "policy.yaml"
     policy.write_text(POLICY.read_text().replace("UPSTREAM", f'"http://127.0.0.1:{upstream.port}"'))
     started.manage("policy", "load", str(policy))
-    started.start()
-    started.start_decision_point()
-    yield started
-    started.stop()
+    try:
+        started.start()
+        started.start_decision_point()
+        yield started
+    finally:
+        started.stop()
 
 
 @pytest.fixture(scope="session")

@@ -38,11 +38,11 @@ class Fleet:
         self.system, self.upstream = system, upstream
         self.ports: dict[str, int] = {}
         self.processes: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
-        for name in FAMILIES:
-            if name == "traefik" or program(name):
-                self._start(name)
-        for name, (process, log) in self.processes.items():
-            wait_for_port(self.ports[name], process, log)
+        try:
+            self._start_all()
+        except BaseException:
+            self.stop()
+            raise
 
     def port(self, name: str) -> int:
         if name not in self.ports:
@@ -55,6 +55,13 @@ class Fleet:
         for process, _log in self.processes.values():
             process.wait(timeout=20)
 
+    def _start_all(self) -> None:
+        for name in FAMILIES:
+            if name == "traefik" or program(name):
+                self._start(name)
+        for name, (process, log) in self.processes.items():
+            wait_for_port(self.ports[name], process, log)
+
     def _start(self, name: str) -> None:
         port, folder = free_port(), self.system.folder / name
         folder.mkdir(mode=0o755)
@@ -66,10 +73,10 @@ class Fleet:
         self.ports[name], self.processes[name] = port, (process, log)
 
     def _rendered(self, name: str, port: int, folder: Path) -> Path:
-        """The configuration as a file in `folder`."""
-        file = folder / FILES[name]
-        file.write_text(self.system.manage("gateway", "render", name, also={"ZT_GATEWAY_LISTEN": f"127.0.0.1:{port}"}))
-        return file
+        """The configuration as files in `folder`; the one that is not read by another is returned."""
+        listen = {"ZT_GATEWAY_LISTEN": f"127.0.0.1:{port}"}
+        self.system.manage("gateway", "render", name, "--out", str(folder), also=listen)
+        return folder / FILES[name]
 
 
 def nginx(file: Path, folder: Path, _port: int) -> list[str]:
@@ -114,7 +121,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
 FILES: Final = {
     "nginx": "nginx.conf",
     "caddy": "Caddyfile",
-    "traefik": "traefik.yaml",
+    "traefik": "dynamic.yml",
     "haproxy": "haproxy.cfg",
     "envoy": "envoy.yaml",
 }

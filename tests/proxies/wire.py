@@ -1,5 +1,6 @@
 """Requests byte for byte as they are written here, and what comes back."""
 
+import contextlib
 import json
 import socket
 from dataclasses import dataclass, field
@@ -26,12 +27,13 @@ class Request:
     headers: Headers = field(default_factory=list)
     body: bytes = b""
     chunked: bool = False
+    ending: bytes = b""  # what follows all the same
 
     def __bytes__(self) -> bytes:
         lines = [f"{self.method} {self.target} HTTP/1.1"]
         lines += [] if self.host is None else [f"Host: {self.host}"]
         lines += [f"{name}: {value}" for name, value in (*self.headers, *self._framing())]
-        return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape") + self._body()
+        return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape") + self._body() + self.ending
 
     def _framing(self) -> Headers:
         framing = [("Connection", "close")] if all(name != "Connection" for name, _ in self.headers) else []
@@ -48,7 +50,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """Status 0 is a connection that was closed without an answer."""
+    """Status 0 is a connection without an answer: closed, or silent for too long."""
 
     status: int
     headers: Headers = field(default_factory=list)
@@ -76,14 +78,12 @@ def send(port: int, request: Request | bytes, *, timeout: float = 15) -> Answer:
     raw = bytes(request)
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
         response = HTTPResponse(connection, method=raw.partition(b" ")[0].decode("latin-1"))
-        try:
+        with contextlib.suppress(ConnectionError):  # refused before it was read to the end: the answer may be there
             connection.sendall(raw)
-        except ConnectionError:
-            pass  # refused before it was read to the end; the answer may be there all the same
         try:
             response.begin()
             body = greeted(connection, response) if response.status == 101 else response.read()
-        except (HTTPException, ConnectionError):
+        except (HTTPException, ConnectionError, TimeoutError):
             return Answer(0)
         return Answer(response.status, response.getheaders(), body)
 
