@@ -11,8 +11,8 @@ from segments.gateway.sites import Route, Site
 FILE: Final = "Caddyfile"
 
 HEAD: Final = """\
-# Caddy (2.6 or later) in front of the applications of ztproject. Written by `manage.py gateway render caddy`: change the
-# policy, not this. `caddy validate --adapter caddyfile --config Caddyfile` checks it.
+# Caddy (2.6 or later) in front of the applications of ztproject. Written by `manage.py gateway render caddy`: change
+# the policy, not this. `caddy validate --adapter caddyfile --config Caddyfile` checks it.
 #
 # Every request is asked about at the decision point before anything of it reaches an application, and nothing but its
 # 200 lets it through: any other answer (to the sign-in, or the page that says why not) goes to the client as it is.

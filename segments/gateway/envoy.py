@@ -25,8 +25,8 @@ CA_FILE: Final = "/etc/ssl/certs/ca-certificates.crt"
 TYPE: Final = "type.googleapis.com/envoy"
 
 HEAD: Final = """\
-# Envoy (1.36 or later) in front of the applications of ztproject. Written by `manage.py gateway render envoy`: change the
-# policy, not this. `envoy --mode validate -c envoy.yaml` checks it; `manage.py gateway` runs the same and keeps it up to date.
+# Envoy (1.36 or later) in front of the applications of ztproject. Written by `manage.py gateway render envoy`: change
+# the policy, not this. `envoy --mode validate -c envoy.yaml` checks it; `manage.py gateway` runs the same by itself.
 #
 # Every request is asked about at the decision point before anything of it reaches an application, and nothing but its
 # 200 lets it through. The decision point answers this machine if its address is in ZT_TRUSTED_PROXIES.
@@ -35,8 +35,8 @@ COMMENTS: Final = {
     "codec_type": "HTTP/2 with TLS only: without, a client could speak it unasked.",
     "use_remote_address": "X-Forwarded-For is the address of the connection: what a client says is removed below.",
     "normalize_path": (
-        "The path is normalised before it is asked about, and the application gets what was asked about. An escaped slash,\n"
-        "which servers read in two ways, is refused."
+        "The path is normalised before it is asked about, and the application gets what was asked about. An escaped\n"
+        "slash, which servers read in two ways, is refused."
     ),
     "early_header_mutation_extensions": (
         "What no client may say: names that some server takes for an identity, in every spelling; names by which\n"
@@ -292,20 +292,20 @@ def _virtual_host(number: int, site: Site, *, relay: bool) -> Value:
 def _routes(route: Route, *, relay: bool) -> list[Value]:
     """What stays open for long goes through the relay, which asks again; the rest goes straight to the upstream."""
     direct: dict[str, Value] = {"cluster": _cluster_name(route.upstream), "timeout": "0s", "idle_timeout": IDLE_TIMEOUT}
-    found: list[Value] = []
-    if relay:
-        for header in (
-            {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}},
-            {"name": "accept", "string_match": {"contains": "text/event-stream", "ignore_case": True}},
-        ):
-            found.append(
-                {
-                    "match": _match(route, header),
-                    "route": {"cluster": RELAY, "timeout": "0s", "idle_timeout": "3600s"},
-                    "request_headers_to_add": [_overwritten(RELAY_HEADER, route.upstream.url)],
-                }
-            )
-    return [*found, {"match": _match(route), "route": direct}]
+    lasting: tuple[Value, ...] = (
+        {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}},
+        {"name": "accept", "string_match": {"contains": "text/event-stream", "ignore_case": True}},
+    )
+    through_relay: list[Value] = [
+        {
+            "match": _match(route, header),
+            "route": {"cluster": RELAY, "timeout": "0s", "idle_timeout": "3600s"},
+            "request_headers_to_add": [_overwritten(RELAY_HEADER, route.upstream.url)],
+        }
+        for header in lasting
+        if relay
+    ]
+    return [*through_relay, {"match": _match(route), "route": direct}]
 
 
 def _match(route: Route, *headers: Value) -> Value:
@@ -400,7 +400,7 @@ def _address(address: Address) -> Value:
 
 
 def _file(folder: Folder, name: str) -> Value:
-    source = {"path": f"{folder.path}/{name}", "watched_directory": {"path": folder.path}}
+    source: Value = {"path": f"{folder.path}/{name}", "watched_directory": {"path": folder.path}}
     return {"path_config_source": source, "resource_api_version": "V3"}
 
 

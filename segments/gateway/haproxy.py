@@ -8,11 +8,12 @@ from segments.gateway.placement import Placement, plain
 from segments.gateway.sites import Route, Site, Upstream, upstreams
 
 FILE: Final = "haproxy.cfg"
+UNDECIDED: Final = "Access cannot be decided at the moment. Please try again in a minute."
 LUA_FILE: Final = "zt_auth.lua"
 
 HEAD: Final = """\
-# HAProxy (2.6 or later, with Lua) in front of the applications of ztproject. Written by `manage.py gateway render haproxy`:
-# change the policy, not this. zt_auth.lua lies beside it; `haproxy -c -f haproxy.cfg` checks both.
+# HAProxy (2.6 or later, with Lua) in front of the applications of ztproject. Written by `manage.py gateway render
+# haproxy`: change the policy, not this. zt_auth.lua lies beside it; `haproxy -c -f haproxy.cfg` checks both.
 #
 # Every request is asked about at the decision point before anything of it reaches an application, and nothing but its
 # 200 lets it through. The decision point answers this machine if its address is in ZT_TRUSTED_PROXIES.
@@ -51,13 +52,13 @@ FRONTEND: Final = """\
   http-request set-header X-Forwarded-Proto {scheme}
   http-request set-header X-Forwarded-Host %[req.hdr(Host)]
 
-  # ---- our own pages on each host: the way to the sign-in and back, and out. Matched as received, not decoded: any other
-  # way of writing it is asked about like every path.
+  # ---- our own pages on each host: the way to the sign-in and back, and out. Matched as received, not decoded: any
+  # other way of writing it is asked about like every path.
   acl zt_own path -m beg "/.zt/"
 {strangers}
   # ---- the question. HAProxy neither decodes nor normalises a path: what is asked about is what the application gets.
   http-request lua.zt_auth if !zt_own
-  http-request return status 503 content-type text/plain string "Access cannot be decided at the moment. Please try again in a minute.\\n" if !zt_own !{{ var(txn.zt_allowed) -m bool }}
+  http-request return status 503 content-type text/plain string "{undecided}"{unless_allowed}
   # The token of a service account is for the decision point; no application gets hold of it.
   http-request del-header Authorization if !zt_own {{ req.hdr(Authorization) -m reg -i '{token}' }}
   http-response add-header Set-Cookie %[var(txn.zt_cookie)] if {{ var(txn.zt_cookie) -m found }}
@@ -75,11 +76,11 @@ local SCHEME = "{scheme}"
 local IDENTITY = {{ {identity} }}
 -- Of a connection and not of a request, or said by this file alone.
 local NOT_PASSED_ON = {{}}
-for _, name in ipairs({{ "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
-  "transfer-encoding", "upgrade", {forwarded} }}) do NOT_PASSED_ON[name] = true end
+for _, name in ipairs({{ "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te",
+  "trailer", "transfer-encoding", "upgrade", {forwarded} }}) do NOT_PASSED_ON[name] = true end
 -- Of an answer: what the client gets of a refusal.
-local RETURNED = {{ "cache-control", "content-security-policy", "content-type", "location", "referrer-policy", "set-cookie",
-  "vary", "www-authenticate", "x-content-type-options", "x-frame-options", "x-zt-decision" }}
+local RETURNED = {{ "cache-control", "content-security-policy", "content-type", "location", "referrer-policy",
+  "set-cookie", "vary", "www-authenticate", "x-content-type-options", "x-frame-options", "x-zt-decision" }}
 
 local function all(values)  -- HAProxy counts from 0
   local found = {{}}
@@ -149,6 +150,8 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
             scheme=placement.scheme,
             token=f"^{TOKEN_PATTERN}",
             strangers=_strangers(sites),
+            undecided=UNDECIDED,
+            unless_allowed=" if !zt_own !{ var(txn.zt_allowed) -m bool }",
         ),
         *(_use(number, site, known) for number, site in enumerate(sites, 1)),
         "  # What is allowed and leads nowhere.",

@@ -29,7 +29,7 @@ function envoy_on_request(request)
   for _, name in ipairs(IDENTITY) do
     if headers:get(name) == "" then headers:remove(name) end
   end
-  -- The token of a service account is for the decision point; no application gets hold of it. The relay needs it to ask.
+  -- The token of a service account is for the decision point; no application gets hold of it. The relay asks with it.
   local given = headers:get("authorization")
   if given ~= nil and headers:get("x-zt-relay") == nil and string.find(string.lower(given), "bearer[ ,]*zts_") then
     headers:remove("authorization")

@@ -10,8 +10,8 @@ from segments.gateway.sites import Route, Site, Upstream, upstreams
 FILE: Final = "nginx.conf"
 
 HEAD: Final = """\
-# nginx in front of the applications of ztproject. Written by `manage.py gateway render nginx`: change the policy, not this.
-# A whole nginx.conf, tested with 1.22: `nginx -t -c /path/to/this`. Put what you need of it into your own.
+# nginx in front of the applications of ztproject. Written by `manage.py gateway render nginx`: change the policy, not
+# this. A whole nginx.conf, tested with 1.22: `nginx -t -c /path/to/this`. Put what you need of it into your own.
 #
 # Every request is asked about at the decision point before anything of it reaches an application, and nothing but its
 # 200 lets it through: 401 leads to the sign-in, 403 to the page that says why, and everything else is a 503.
@@ -57,8 +57,8 @@ QUESTION: Final = """\
       proxy_set_header Connection "";
       proxy_set_header Content-Length "";
       proxy_set_header Host {decision_point};
-      # Asked about exactly as it was received: $request_uri is neither decoded nor normalised, and `proxy_pass` without a
-      # path hands the application the same.
+      # Asked about exactly as it was received: $request_uri is neither decoded nor normalised, and `proxy_pass` without
+      # a path hands the application the same.
       proxy_set_header X-Original-URL $scheme://$host$zt_port$request_uri;
       proxy_set_header X-Original-Method $request_method;
       proxy_set_header X-Forwarded-For $remote_addr;

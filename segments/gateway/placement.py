@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-# No blank, no quote, no bracket, no `$`, `\`, `#`, `;`, `{`, `}`, `` ` ``: nothing of it ends a name in any of the languages.
+# No blank, quote, bracket, `$`, `\`, `#`, `;`, `{`, `}`, `` ` ``: nothing of it ends a name in any of the languages.
 PLAIN: Final = re.compile(r"[A-Za-z0-9._~!&',+=:@/*-]+")
 HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 

@@ -23,8 +23,8 @@ DYNAMIC_HEAD: Final = """\
 # 2xx lets it through: any other answer (to the sign-in, or the page that says why not) goes to the client as it is; a
 # decision point that does not answer is a 500. It answers this machine if its address is in ZT_TRUSTED_PROXIES.
 #
-# Traefik itself resolves `..` and merges slashes before it asks (sanitizePath, on by default: leave it on) and sends the
-# application the same path that it asked about. Leave `encodedCharacters` at its strict default.
+# Traefik itself resolves `..` and merges slashes before it asks (sanitizePath, on by default: leave it on) and sends
+# the application the same path that it asked about. Leave `encodedCharacters` at its strict default.
 """
 STATIC_COMMENTS: Final = {
     "entryPoints": "X-Forwarded-* of clients are not believed: no trustedIPs, no insecure.",
@@ -33,8 +33,8 @@ STATIC_COMMENTS: Final = {
 COMMENTS: Final = {
     "middlewares": "What is asked, and what of the answer becomes part of the request.",
     "authResponseHeadersRegex": (
-        "Removed from the request in every spelling that some server takes for it, then set from the answer alone. Also\n"
-        "removed: names by which applications know a user, or the request before it was rewritten."
+        "Removed from the request in every spelling that some server takes for it, then set from the answer alone.\n"
+        "Also removed: names by which applications know a user, or the request before it was rewritten."
     ),
     "zt-no-token": "The token of a service account is for the decision point; no application gets hold of it.",
     "routers": "The longest prefix first, by priority. `/.zt/` of each host is ours: to the sign-in and back, and out.",
