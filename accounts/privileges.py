@@ -94,6 +94,20 @@ def refusal_to_revoke_role(actor: User, assignment: RoleAssignment) -> str:
     return ""
 
 
+def refusal_to_issue_token(actor: User, account: ServiceAccount) -> str:
+    """Why `actor` may not make a token of `account`, in words; empty where nothing is against it.
+
+    Whoever is told a token could be the account: making one gives away each role that it holds, now or later.
+    """
+    unended = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    held = RoleAssignment.objects.unrevoked().filter(unended, service_account=account).select_related("role")
+    may_give_any = actor.has_perm("accounts.add_roleassignment")
+    for role in sorted({assignment.role for assignment in held}, key=lambda role: role.slug):
+        if not may_give_any or not may_hand_on(actor, role):
+            return _("The account holds the role “%(role)s”: only those who may give it make a token.") % {"role": role}
+    return ""
+
+
 def require_no_lift(actor: User, before: User | None, after: User) -> None:
     """The last line before an account is written, whatever the form was made to say. Raises PermissionDenied."""
     if before is not None and not may_change(actor, before):

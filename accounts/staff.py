@@ -20,13 +20,17 @@ PERMISSIONS: Final[Mapping[str, Mapping[str, Collection[str]]]] = {  # group -> 
             "view_role", "add_role", "change_role",
             "view_roleassignment", "add_roleassignment", "change_roleassignment",
             "view_serviceaccount", "add_serviceaccount", "change_serviceaccount",
+            "view_servicetoken", "add_servicetoken",
         ),
     },
     HELP_DESK: {
         "accounts": ("view_user", "reset_factor", "view_session", "change_session"),
     },
     AUDITORS: {
-        "accounts": ("view_user", "view_session", "view_role", "view_roleassignment", "view_serviceaccount"),
+        "accounts": (
+            "view_user", "view_session", "view_role", "view_roleassignment", "view_serviceaccount",
+            "view_servicetoken",
+        ),
         "audit": ("view_entry",),
         "auth": ("view_group",),
     },

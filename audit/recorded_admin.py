@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import NestedObjects
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from audit import changes, ledger
 from audit.changes import State
+from audit.choices import ChoosingPage, may_name
 
 
 def actor_of(request: HttpRequest) -> str:
@@ -58,7 +60,7 @@ class RecordedForm(forms.ModelForm):
         return super().clean()
 
 
-class RecordedAdmin(admin.ModelAdmin):
+class RecordedAdmin(ChoosingPage, admin.ModelAdmin):
     """Writes what staff change to the ledger, in the same transaction, with before and after."""
 
     admin_site: GuardedSite
@@ -115,6 +117,13 @@ class RecordedAdmin(admin.ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return self.refusable(request, super().changelist_view, extra_context)
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        """An action on chosen rows. What names no row is refused before anything is looked up."""
+        if all(may_name(self.model, key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            return super().response_action(request, *args, **kwargs)
+        self.message_user(request, _("What was chosen is not in this list: choose again."), messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
 
     def refusable(self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any) -> HttpResponse:
         """A page without a form to come back to: what was refused is undone, and a message says why."""

@@ -16,6 +16,7 @@ from accounts.confirmation import Act, ActingAdmin
 from accounts.models import User
 from accounts.privileges import staff_of
 from accounts.readable import ReadablePage, in_words, listed
+from audit.choices import ChoosingPage
 from audit.recorded_admin import RecordedAdmin
 from segments import privileges, quarantine
 from segments import readable as words
@@ -80,7 +81,7 @@ ACTS = (
 
 
 # ---------------------------------------------------------------- parts of a segment
-class StaffPart(ReadablePage, admin.StackedInline):
+class StaffPart(ReadablePage, ChoosingPage, admin.StackedInline):
     """A part whose forms know who of the staff sits before them."""
 
     extra = 0

@@ -10,6 +10,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils.translation import gettext as _
 
 from segments import url_configuration
+from segments.models import Resource
+from segments.validation import is_portal_host, is_wildcard_over_portal, portal_host
 
 INITIAL: Final = ("segments", "0001_initial")
 LOCAL: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
@@ -35,6 +37,34 @@ def plain_http(hosts: Sequence[str]) -> CheckMessage:
     )
 
 
+def portal_host_taken(names: Sequence[str]) -> CheckMessage:
+    return Error(
+        _("Applications are on the portal's own host, %(host)s, and get its cookie: %(names)s.")
+        % {"host": portal_host(), "names": ", ".join(names)},
+        hint=_("Give each a host of its own, or the portal another one in ZT_PORTAL_URL."),
+        id="segments.E002",
+    )
+
+
+def portal_under_wildcard(names: Sequence[str]) -> CheckMessage:
+    return Warning(
+        _("A wildcard covers the portal's own host, %(host)s: %(names)s.")
+        % {"host": portal_host(), "names": ", ".join(names)},
+        hint=_(
+            "See to it that the proxy sends that host to the portal and never to the application, which would get the "
+            "portal's cookie; or give the portal a host that the wildcard does not cover."
+        ),
+        id="segments.W003",
+    )
+
+
+NO_PORTAL_URL: Final = Warning(
+    "ZT_PORTAL_URL is empty: applications can neither send people to the portal to sign in, nor be told who asks.",
+    hint="Set it to the address that browsers know the portal by, such as https://portal.example.test.",
+    id="segments.W002",
+)
+
+
 @register()
 def check_views(**_kwargs: Any) -> list[CheckMessage]:
     """Views that no segment has. Silent where there is no stored policy yet: `migrate` runs the checks first."""
@@ -51,6 +81,27 @@ def check_views(**_kwargs: Any) -> list[CheckMessage]:
 def check_plain_http(**_kwargs: Any) -> list[CheckMessage]:
     hosts = [host for host in settings.ALLOWED_HOSTS if not _is_local(host)]
     return [plain_http(hosts)] if hosts and not settings.ZT_TLS else []
+
+
+@register(Tags.security, deploy=True)
+def check_portal_url(**_kwargs: Any) -> list[CheckMessage]:
+    return [NO_PORTAL_URL] if settings.ZT_TLS and not settings.ZT_PORTAL_URL else []
+
+
+@register()
+def check_portal_host(**_kwargs: Any) -> list[CheckMessage]:
+    """Rows that were stored before the portal got its address: since then they are refused."""
+    if not portal_host():
+        return []
+    try:
+        if INITIAL not in MigrationRecorder(connection).applied_migrations():
+            return []
+        rows = list(Resource.objects.filter(kind=Resource.Kind.WEB).order_by("name").values_list("name", "host"))
+    except DatabaseError:
+        return []
+    taken = [name for name, host in rows if is_portal_host(host)]
+    over = [name for name, host in rows if is_wildcard_over_portal(host)]
+    return [*([portal_host_taken(taken)] if taken else []), *([portal_under_wildcard(over)] if over else [])]
 
 
 def _is_local(host: str) -> bool:

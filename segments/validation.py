@@ -2,9 +2,11 @@
 
 import re
 from typing import Any, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import idna
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -114,6 +116,34 @@ def host_in_a_form(value: str) -> str:
         )
     except idna.IDNAError as error:
         raise refuse(_("“%(value)s” is not a host name: %(why)s."), value=value, why=error) from None
+
+
+def application_host(value: str) -> str:
+    """`value` as the host of a web application is stored. The portal's own is refused."""
+    host = host_in_a_form(value)
+    if is_portal_host(host):
+        raise refuse(
+            _(
+                "“%(value)s” is the portal's own host (ZT_PORTAL_URL): browsers would send an application there the "
+                "portal's cookie, whatever the port. Give the application a host of its own."
+            ),
+            value=value,
+        )
+    return host
+
+
+def is_portal_host(host: str) -> bool:
+    """Whether `host`, as it is stored, is the name in ZT_PORTAL_URL. Cookies know hosts, not ports (RFC 6265, 8.5)."""
+    return bool(host) and host == portal_host()
+
+
+def is_wildcard_over_portal(host: str) -> bool:
+    return host.startswith("*.") and host[2:] == portal_host().partition(".")[2]
+
+
+def portal_host() -> str:
+    """The host that browsers know the portal by; empty where ZT_PORTAL_URL is."""
+    return (urlsplit(settings.ZT_PORTAL_URL).hostname or "").rstrip(".")
 
 
 def _list_of_text(value: Any) -> list[str]:

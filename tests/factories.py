@@ -5,7 +5,7 @@ app and kept recovery codes, unless said otherwise. `sign_in` goes through the p
 """
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.oath import TOTP
 
+from accounts import applications
 from accounts.authenticators import recovery, totp
 from accounts.authenticators.totp import TOTPDevice
 from accounts.models import Role, RoleAssignment, ServiceAccount, Session, User
@@ -123,3 +124,26 @@ def verified_ago(client: Client, **ago: float) -> None:
     moment = timezone.now() - timedelta(**ago)
     row.verifications = [stored | {"at": moment.isoformat()} for stored in row.verifications]
     row.save(update_fields=["verifications"])
+
+
+def session(person: User, *, verified: bool = True) -> Session:
+    """A sign-in of `person` as it is stored, with the second factor given now or not at all."""
+    client = Client()
+    client.force_login(person)
+    store = client.session
+    if verified:
+        store.add_verification(TOTPDevice.objects.get(user=person, confirmed=True), timezone.now())
+        store.save()
+    return Session.objects.get(sid=store.sid)
+
+
+def application_cookie(carried: Session, host: str = "app.example.test", *, at: datetime | None = None) -> str:
+    """What a browser with this session is known by at `host`, after it came there by a ticket."""
+    at, secret = at or timezone.now(), applications.new_secret()
+    challenge = applications.challenge_of(secret)
+    ticket = applications.issue_ticket(
+        sid=carried.sid, host=host, challenge=challenge, target=f"https://{host}/", at=at
+    )
+    entrance = applications.redeem(ticket=ticket, host=host, secret=secret, address=None, at=at)
+    assert entrance is not None
+    return entrance.key

@@ -17,6 +17,7 @@ from accounts import privileges
 from accounts.models import Role, RoleAssignment, ServiceAccount, User
 from accounts.privileges import staff_of
 from accounts.roles import RoleError, grant_role, revoke_role
+from audit.choices import ChoosingPage
 
 
 def state_of(assignment: RoleAssignment, at: datetime) -> str:
@@ -133,7 +134,7 @@ class NewFormSet(BaseInlineFormSet):
         return form.give()
 
 
-class RolePart(admin.TabularInline):
+class RolePart(ChoosingPage, admin.TabularInline):
     """What both parts share: each form knows who of the staff sits before it."""
 
     model = RoleAssignment

@@ -223,7 +223,7 @@ class PersonAdmin(ActingAdmin, DjangoUserAdmin):
         settable = row is not None and privileges.may_set_password(staff_of(request), row)
         return super().page_tools(request, row) | {"may_set_password": settable}
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         if db_field.name == "user_permissions":  # their names would read the content types one by one
             kwargs["queryset"] = Permission.objects.select_related("content_type")
         return super().formfield_for_manytomany(db_field, request, **kwargs)

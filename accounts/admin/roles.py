@@ -13,6 +13,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts import privileges
 from accounts.admin.holdings import AssignmentForm, HeldPart, NewPart, state_of
+from accounts.admin.tokens import TokenPages
 from accounts.confirmation import Act
 from accounts.form_fields import NetworksField
 from accounts.models import Role, RoleAssignment, ServiceAccount
@@ -29,6 +30,8 @@ class HoldersPart(HeldPart):
 
     @admin.display(description=_("holder"))
     def holder(self, assignment: RoleAssignment) -> str:
+        if assignment._state.adding:  # a forged page, shown again with what is wrong
+            return "—"
         return assignment.holder.subject_id
 
 
@@ -194,7 +197,7 @@ class ServiceAccountForm(RecordedForm):
 
 
 @admin.register(ServiceAccount)
-class ServiceAccountAdmin(ReadablePage, RecordedAdmin):
+class ServiceAccountAdmin(ReadablePage, TokenPages):
     form = ServiceAccountForm
     readable = ("networks",)
     networks_in_words = in_words("networks", _("networks"), listed)

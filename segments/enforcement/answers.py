@@ -62,7 +62,7 @@ def redirect(status: int, location: str, headers: Headers = ()) -> Answer:
 def allowed(subject: Subject | None, *, email: str, segment: str, reference: str, assertion: str) -> Answer:
     """200 with every identity header: some proxies keep what a client sent where one is missing."""
     values = (
-        ("remote-user", subject.id.partition(":")[2] if subject else ""),
+        ("remote-user", subject.known_as if subject else ""),
         ("remote-name", subject.name if subject else ""),
         ("remote-email", email),
         ("remote-groups", ",".join(sorted(subject.roles)) if subject else ""),

@@ -30,6 +30,7 @@ from segments.policy.model import Context, Decision, Reason, WebTarget
 PREFIX: Final = "/.zt/"
 ABROAD: Final = timedelta(minutes=15)  # how long a browser may be away for the sign-in
 SHOWN_FOR: Final = timedelta(minutes=5)  # how long a refusal can be read by its reference
+LONGEST_QUESTION: Final = 2000  # the portal's sign-in leads back to no longer an address
 STATIC: Final = Path(settings.BASE_DIR) / "static"
 FILES: Final = {
     "frame.css": ("css/frame.css", "text/css; charset=utf-8"),
@@ -86,7 +87,10 @@ def _start(place: Place) -> Answer:
     secret = cookie_of(place.received, start_cookie_name())
     if applications.SECRET.fullmatch(secret) is None:  # tabs that begin at the same moment share one
         secret = applications.new_secret()
-    question = urlencode({"to": here.url, "challenge": applications.challenge_of(secret)})
+    challenge = applications.challenge_of(secret)
+    question = urlencode({"to": here.url, "challenge": challenge})
+    if len(question) > LONGEST_QUESTION:
+        question = urlencode({"to": place.top.url, "challenge": challenge})
     kept = _cookie(start_cookie_name(), secret, int(ABROAD.total_seconds()))
     return answers.redirect(HTTPStatus.FOUND, f"{settings.ZT_PORTAL_URL}/enter/?{question}", (kept,))
 

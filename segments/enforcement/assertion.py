@@ -31,7 +31,7 @@ def sign(ruling: Ruling, *, email: str) -> str:
     claims = {
         "iss": settings.ZT_PORTAL_URL,
         "aud": canonical_host(target.host),
-        "sub": subject.id.removeprefix(f"{subject.kind}:"),
+        "sub": subject.known_as,
         "email": email,
         "name": subject.name,
         "roles": sorted(subject.roles),

@@ -14,7 +14,8 @@ LONGEST: Final = 4096
 # Printable ASCII without what an attribute could end at or browsers never send: " # < >. In the path also without what
 # they read in their own ways: \ ^ ` { }. In the query these are data, and some browsers send them as they are.
 URL: Final = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.:\[\]-]{1,270})(?P<path>(?:/[!$-;=@-\[\]_a-z|~]*(?:\?[!$-;=?-~]*)?)?)"
+    r"(?P<scheme>(?i:https?))://(?P<host>[A-Za-z0-9.:\[\]-]{1,270})"
+    r"(?P<path>(?:/[!$-;=@-\[\]_a-z|~]*(?:\?[!$-;=?-~]*)?)?)"
 )
 
 
@@ -34,7 +35,7 @@ class Destination:
 def destination(url: str, *, scheme: str) -> Destination | None:
     """The destination that `url` is, if it is one: absolute, with the scheme that clients have to use."""
     found = URL.fullmatch(url) if len(url) <= LONGEST else None
-    if found is None or found["scheme"] != scheme:
+    if found is None or found["scheme"].lower() != scheme:
         return None
     try:
         host = canonical_host(found["host"])

@@ -16,6 +16,7 @@ from segments.administrator import Ruling
 from segments.enforcement.asking import subject_asking
 from segments.enforcement.destinations import Destination, destination
 from segments.policy.model import Context, WebTarget
+from segments.validation import is_portal_host
 
 
 def wanted_application(request: HttpRequest) -> Destination | None:
@@ -24,7 +25,8 @@ def wanted_application(request: HttpRequest) -> Destination | None:
     wanted = destination(named[0], scheme=settings.SCHEME) if len(named) == 1 else None
     if wanted is None or applications.CHALLENGE.fullmatch(_challenge(request)) is None:
         return None
-    return wanted if snapshot.current().index.has_host(wanted.host) else None
+    is_application = not is_portal_host(wanted.host) and snapshot.current().index.has_host(wanted.host)
+    return wanted if is_application else None
 
 
 def decide_entrance(request: SessionRequest, wanted: Destination, context: Context) -> Ruling:

@@ -17,6 +17,8 @@ from segments.enforcement.proxies import Family, Question, Received, UnreadableE
 from segments.enforcement.responses import REMEDIES
 from segments.enforcement.visits import Visit, client_address, token_of
 from segments.policy.model import Context, Reason, WebTarget
+from segments.policy.target import MalformedTargetError, canonical_host
+from segments.validation import is_portal_host
 
 logger: Final = logging.getLogger(__name__)
 
@@ -36,6 +38,9 @@ def _answer(family: Family, received: Received, peer: str, at: datetime) -> Answ
     except UnreadableError as error:
         metrics.DECISIONS.labels(family, Reason.MALFORMED_TARGET).inc()
         return refused(family, received, administrator.refuse(UNREADABLE, context, str(error)))
+    if _is_portal(asked):
+        ruling = administrator.refuse(asked.target, context, "the portal's host is no application's")
+        return refused(family, received, ruling)
     visit = Visit(asked, received, context.address, at)
     ruling = _decide(visit, asked, context)
     metrics.DECISIONS.labels(family, ruling.decision.reason).inc()
@@ -45,6 +50,14 @@ def _answer(family: Family, received: Received, peer: str, at: datetime) -> Answ
     if ruling.decision.reason in REMEDIES:
         return _prove_more(family, visit, ruling)
     return refused(family, received, ruling)
+
+
+def _is_portal(asked: Question) -> bool:
+    """Whether a wildcard led here with the host of the portal, whose cookie no application may ever see."""
+    try:
+        return is_portal_host(canonical_host(asked.target.host))
+    except MalformedTargetError:
+        return False  # the engine refuses it with that reason
 
 
 def _prove_more(family: Family, visit: Visit, ruling: Ruling) -> Answer:

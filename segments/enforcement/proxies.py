@@ -77,6 +77,8 @@ def question(family: Family, received: Received, *, scheme: str) -> Question:
     """What `family` asks about. `scheme` is the one that clients have to use. Raises UnreadableError."""
     if sum(len(name) + len(value) for name, value in received.headers) > MOST_HEADER_BYTES:
         raise UnreadableError("the headers are too long")
+    if _is_tunnel(received):
+        raise UnreadableError("an upgrade to something else than a websocket: nobody would be asked again")
     found = _authoritative(received, AUTHORITATIVE[family])
     asked = READERS[family](received, found)
     if asked.scheme and SCHEMES.get(asked.scheme) != scheme:
@@ -94,6 +96,12 @@ def is_websocket(received: Received) -> bool:
         or any(name.startswith("sec-websocket-") for name, _ in received.headers)
         or "websocket" in received.values("sec-fetch-mode")
     )
+
+
+def _is_tunnel(received: Received) -> bool:
+    """Whether the connection is to become HTTP/2 (RFC 7540, 3.2): many requests for the price of one decision."""
+    upgrades = [part.strip().lower() for value in received.values("upgrade") for part in value.split(",")]
+    return bool(received.values("http2-settings")) or any(part != "websocket" for part in upgrades)
 
 
 def _other_methods(received: Received, method: str) -> tuple[str, ...]:

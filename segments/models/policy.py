@@ -145,11 +145,13 @@ class Resource(models.Model):
         return self.name
 
     def clean(self) -> None:
+        if not hasattr(self, "segment"):  # a forged page named another one, which its form says
+            return
         if self.kind == self.Kind.VIEW:
             self.name = self.name or self.view
         if self.kind == self.Kind.WEB:
             self.path = self.path or "/"
-            self.host = validation.host_in_a_form(self.host)
+            self.host = validation.application_host(self.host)
         self._check_value()
         self._check_overlap()
 

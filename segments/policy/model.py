@@ -259,6 +259,14 @@ class Subject:
         if not self.id.startswith(f"{self.kind}:"):
             raise ValueError(f"subject `{self.id}` is not a {self.kind}: write `{self.kind}:NAME`")
 
+    @property
+    def known_as(self) -> str:
+        """The name by which applications know it: a person's username; a system keeps the `service:` before its own.
+
+        No username has a colon in it, so no system is ever taken for a person of the same name.
+        """
+        return self.id.removeprefix("user:")
+
 
 @dataclass(frozen=True, slots=True)
 class ViewTarget:

@@ -139,7 +139,7 @@ email: Final = written(_email)
 username: Final = written(_username)
 moment: Final = written(notation.moment)
 duration: Final = written(_duration)
-host: Final = written(validation.host_in_a_form)
+host: Final = written(validation.application_host)
 clock: Final = written(str)
 # In the question of a guardrail, values stay text: they are stored as they are written.
 address: Final = written(_address)

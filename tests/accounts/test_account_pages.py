@@ -56,6 +56,10 @@ def test_only_own_sessions_are_shown_and_ended(full: Client, alice: User) -> Non
 
 
 @pytest.mark.parametrize("key", ["0" * 64, "0%0a", "%ff"])
+def test_session_that_there_is_not_is_not_found(full: Client, key: str) -> None:
+    assert full.post(f"/account/sessions/{key}/end/").status_code == 404
+
+
 def test_applications_are_named_beside_the_session_they_were_opened_from(full: Client, other: Client) -> None:
     row = Session.objects.get(pk=key_hash(full.cookies[settings.SESSION_COOKIE_NAME].value))
     for number, host in enumerate(("ledger.example.test", "books.example.test", "ledger.example.test")):
@@ -63,10 +67,6 @@ def test_applications_are_named_beside_the_session_they_were_opened_from(full: C
     shown = [session.application_hosts for session in full.get("/account/").context["sessions"]]
     assert sorted(shown) == [[], ["books.example.test", "ledger.example.test"]]
     assert "Opened from there: books.example.test, ledger.example.test" in full.get("/account/").content.decode()
-
-
-def test_session_that_there_is_not_is_not_found(full: Client, key: str) -> None:
-    assert full.post(f"/account/sessions/{key}/end/").status_code == 404
 
 
 def test_one_session_is_ended(full: Client, other: Client) -> None:

@@ -10,10 +10,12 @@ pytestmark = pytest.mark.django_db
 
 EXPECTED = {
     "Access administrators": {
-        "accounts.add_role", "accounts.add_roleassignment", "accounts.add_serviceaccount", "accounts.add_user",
+        "accounts.add_role", "accounts.add_roleassignment", "accounts.add_serviceaccount",
+        "accounts.add_servicetoken", "accounts.add_user",
         "accounts.change_role", "accounts.change_roleassignment", "accounts.change_serviceaccount",
         "accounts.change_session", "accounts.change_user", "accounts.view_role", "accounts.view_roleassignment",
-        "accounts.view_serviceaccount", "accounts.view_session", "accounts.view_user", "segments.add_flow",
+        "accounts.view_serviceaccount", "accounts.view_servicetoken", "accounts.view_session", "accounts.view_user",
+        "segments.add_flow",
         "segments.add_grant", "segments.add_guardrail", "segments.add_resource", "segments.add_segment",
         "segments.change_flow", "segments.change_grant", "segments.change_guardrail", "segments.change_resource",
         "segments.change_segment", "segments.delete_flow", "segments.delete_grant", "segments.delete_resource",
@@ -24,8 +26,9 @@ EXPECTED = {
         "accounts.change_session", "accounts.reset_factor", "accounts.view_session", "accounts.view_user",
     },
     "Auditors": {
-        "accounts.view_role", "accounts.view_roleassignment", "accounts.view_serviceaccount", "accounts.view_session",
-        "accounts.view_user", "audit.view_entry", "auth.view_group", "segments.view_flow", "segments.view_grant",
+        "accounts.view_role", "accounts.view_roleassignment", "accounts.view_serviceaccount",
+        "accounts.view_servicetoken", "accounts.view_session", "accounts.view_user",
+        "audit.view_entry", "auth.view_group", "segments.view_flow", "segments.view_grant",
         "segments.view_guardrail", "segments.view_resource", "segments.view_segment",
     },
 }  # fmt: skip

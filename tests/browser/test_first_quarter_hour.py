@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import pictures
 from tests.browser.phone import Phone
-from tests.browser.portal_process import PortalProcess
 from tests.browser.pressing import press
+from tests.processes.portal import PortalProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

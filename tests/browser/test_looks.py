@@ -8,8 +8,8 @@ from typing import Final, Literal
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.portal_process import PortalProcess
 from tests.browser.pressing import press
+from tests.processes.portal import PortalProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -1,13 +1,15 @@
 """The people of the proxy suite, made inside `manage.py shell`, and the cookies by which applications know them.
 
-alice may read what is public and write in the workshop, bob may enter finance, carol has no role but a grant of her own,
-eve's session is over, and frank leaves again and again. Everybody signs in through the pages of the portal, and comes to an application with a ticket.
+alice may read what is public and write in the workshop, bob may enter finance, carol has no role but a grant of her
+own, eve's session is over, and frank leaves again and again. Everybody signs in through the pages of the portal, and
+comes to an application with a ticket.
 """
 
 import json
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -18,6 +20,12 @@ from tests import factories
 APP = "app.example.test"
 OTHER = "hr.example.test"
 LEAVES = 5  # one session of frank's for each proxy
+
+
+def prepare(policy: str) -> None:
+    """A database with what is in the policy file."""
+    call_command("migrate", verbosity=0)
+    call_command("policy", "load", policy)
 
 
 def tell() -> None:
@@ -47,8 +55,3 @@ def application_key(portal: str, host: str) -> str:
     entrance = applications.redeem(ticket=ticket, host=host, secret=secret, address=None, at=at)
     assert entrance is not None
     return entrance.key
-
-
-def name_of(username: str, name: str) -> None:
-    """Call a person something else."""
-    User.objects.filter(username=username).update(name=name)

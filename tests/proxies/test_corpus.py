@@ -98,7 +98,7 @@ def named(system: System) -> Iterator[Any]:
     """Call carol something that no form would take."""
 
     def rename(name: str) -> None:
-        with sqlite3.connect(system.folder / "portal.sqlite3", timeout=10) as connection:
+        with sqlite3.connect(system.database, timeout=10) as connection:
             connection.execute("UPDATE accounts_user SET name = ? WHERE username = 'carol'", [name])
         connection.close()
 

@@ -38,15 +38,15 @@ def everywhere(fleet: Fleet, keys: dict[str, str], upstream: Upstream) -> list[A
 
 @pytest.fixture
 def without_decision_point(system: System, everywhere: list[Asking]) -> Iterator[None]:
-    system.stop_decision_point()
+    system.decision_point.stop()
     yield
-    system.start_decision_point()
+    system.decision_point.start()
 
 
 @pytest.fixture
 def locked(system: System, everywhere: list[Asking]) -> Iterator[None]:
     """The database takes no entry, as when another process holds it."""
-    connection = sqlite3.connect(system.folder / "portal.sqlite3", isolation_level=None)
+    connection = sqlite3.connect(system.database, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     yield
     connection.execute("ROLLBACK")
@@ -75,17 +75,18 @@ def test_without_a_decision_point_everything_is_closed(everywhere: list[Asking],
 def test_a_decision_point_that_dies_while_it_is_asked_has_said_no(
     system: System, everywhere: list[Asking], case: Case
 ) -> None:
-    assert system.decision_point is not None
-    system.decision_point.send_signal(signal.SIGSTOP)
-    dying = threading.Timer(0.5, system.decision_point.kill)
+    process = system.decision_point.process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    dying = threading.Timer(0.5, process.kill)
     dying.start()
     try:
         for outcome in at_once(everywhere, "alice", Request()):
             assert_closed(outcome)
     finally:
         dying.join()
-        system.stop_decision_point()
-        system.start_decision_point()
+        system.decision_point.stop()
+        system.decision_point.start()
 
 
 @pytest.mark.usefixtures("locked")

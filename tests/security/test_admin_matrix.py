@@ -8,6 +8,7 @@ After a change that is meant: `WRITE_GOLDEN=1 pytest tests/security/test_admin_m
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from accounts import tokens
 from accounts.models import Role, RoleAssignment, ServiceAccount, User
 from audit import ledger
 from segments.models import Flow, Guardrail, Segment
@@ -108,6 +111,11 @@ def lines(clients: dict[str, Client], things: Things) -> Iterator[str]:
     person = dict(things)["a person"]
     path = reverse("admin:auth_user_password_change", args=[person.pk])
     yield row("password of a person", [cell(client, path) for client in clients.values()])
+    account = dict(things)["an account"]
+    token, _text = tokens.issue(account=account, expires_at=timezone.now() + timedelta(days=1))
+    for what, ids in (("issue", [account.pk]), ("rotate", [account.pk, token.pk]), ("revoke", [account.pk, token.pk])):
+        path = reverse(f"admin:accounts_serviceaccount_{what}_token", args=ids)
+        yield row(f"token of an account: {what}", [cell(client, path) for client in clients.values()])
 
 
 def row(name: str, cells: list[str]) -> str:

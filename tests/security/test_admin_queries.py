@@ -1,6 +1,7 @@
 """Lists and pages of the admin read the database as often for thirty rows as for one."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from accounts import tokens
 from accounts.models import ServiceAccount
 from audit import ledger
 from segments.models import Flow, Guardrail, Segment
@@ -88,14 +91,22 @@ def fill_person(person: Any, start: int, stop: int) -> None:
         factories.app(person, f"phone{number}")
 
 
+def fill_account(account: ServiceAccount, start: int, stop: int) -> None:
+    for number in range(start, stop):
+        by = factories.user(f"user{number}", enrolled=False)
+        factories.assignment(account, factories.role(f"role{number}"), granted_by=by)
+        tokens.issue(account=account, expires_at=timezone.now() + timedelta(days=1), by=by)
+
+
 PAGES: list[tuple[Callable[[], Any], Callable[[Any, int, int], None], int]] = [
     (lambda: rows.segment("finance"), fill_segment, 15),
     (lambda: factories.role("accountant"), fill_role, 10),
     (lambda: factories.user("erin", enrolled=False), fill_person, 19),
+    (lambda: ServiceAccount.objects.create(name="batch"), fill_account, 11),
 ]
 
 
-@pytest.mark.parametrize(("make", "grow", "expected"), PAGES, ids=["segment", "role", "person"])
+@pytest.mark.parametrize(("make", "grow", "expected"), PAGES, ids=["segment", "role", "person", "service account"])
 def test_a_page_with_one_and_with_thirty_parts(
     superuser: Client, make: Callable[[], Any], grow: Callable[[Any, int, int], None], expected: int
 ) -> None:

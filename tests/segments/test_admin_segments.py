@@ -8,6 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import Role, ServiceAccount, User
 from audit.models import Entry
@@ -198,6 +199,18 @@ class TestForms:
         answer = administrator.post(page(finance), data)
         assert any(word in text for text in errors(answer)), errors(answer)
         assert finance.resources.count() == 1
+
+    def test_an_application_on_the_portals_host_is_refused(
+        self, administrator: Client, finance: Segment, settings: Settings
+    ) -> None:
+        settings.ZT_PORTAL_URL = "http://wiki.example.test:8000"
+        data = add_row(open_form(administrator, page(finance), "segment"), "resources", **WEB)
+        answer = administrator.post(page(finance), data)
+        assert any("Give the application a host of its own." in text for text in errors(answer)), errors(answer)
+        assert finance.resources.count() == 1
+        settings.ZT_PORTAL_URL = "http://portal.example.test:8000"
+        assert administrator.post(page(finance), data).status_code == 302
+        assert finance.resources.count() == 2
 
     def test_two_rows_of_one_page_are_compared(self, administrator: Client, finance: Segment) -> None:
         data = open_form(administrator, page(finance), "segment")

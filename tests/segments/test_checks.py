@@ -1,4 +1,4 @@
-"""Deployment mistakes that are seen: views that no segment has, and plain http to more than this machine."""
+"""Deployment mistakes that are seen: views no segment has, plain http beyond this machine, a shared portal host."""
 
 import pytest
 from django.contrib.auth.decorators import login_not_required
@@ -141,3 +141,39 @@ def test_plain_http_is_for_this_machine(settings: Settings, tls: bool, hosts: li
     found = checks.check_plain_http()
     assert found == ([checks.plain_http([named])] if named else [])
     assert all(isinstance(message, Error) and message.id == "segments.E001" for message in found)
+
+
+@pytest.mark.parametrize(
+    ("tls", "url", "missing"),
+    [(True, "", True), (True, "https://portal.example.test", False), (False, "", False)],
+)
+def test_with_tls_the_portal_needs_an_address(settings: Settings, tls: bool, url: str, missing: bool) -> None:
+    settings.ZT_TLS, settings.ZT_PORTAL_URL = tls, url
+    assert checks.check_portal_url() == ([checks.NO_PORTAL_URL] if missing else [])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://portal.example.test:8443", [("segments.E002", "portal.example.test", "old, older")]),
+        ("https://else.example.org", [("segments.W003", "else.example.org", "any")]),
+        ("https://example.test", []),
+        ("https://x.portal.example.test", []),
+        ("https://x.else.example.org", []),
+        ("", []),
+    ],
+)
+def test_applications_on_the_portals_host_are_named(
+    settings: Settings, url: str, expected: list[tuple[str, str, str]]
+) -> None:
+    payroll = segment()
+    for name, host in (("older", "portal.example.test"), ("old", "portal.example.test"), ("any", "*.example.org")):
+        rows.web(payroll, host, f"/{name}", name=name)
+    settings.ZT_PORTAL_URL = url
+    found = checks.check_portal_host()
+    assert [message.id for message in found] == [code for code, _, _ in expected]
+    for message, (_, host, names) in zip(found, expected, strict=True):
+        assert host in message.msg
+        assert message.msg.endswith(f": {names}.")
+        assert message.hint

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from pytest_django import Settings
 
 from segments import validation
 
@@ -92,3 +93,34 @@ def test_a_host_that_idna_refuses() -> None:
     with pytest.raises(ValidationError) as caught:
         validation.host_in_a_form("☃☃_.example.test")
     assert caught.value.messages[0].startswith("“☃☃_.example.test” is not a host name: ")
+
+
+@pytest.mark.parametrize(
+    ("url", "typed", "refused"),
+    [
+        ("https://portal.example.test", "portal.example.test", True),
+        ("https://portal.example.test", "Portal.Example.test.", True),
+        ("https://portal.example.test:8443", "portal.example.test", True),
+        ("https://portal.example.test.", "portal.example.test", True),
+        ("http://localhost:8000", "localhost", True),
+        ("https://portal.example.test", "ledger.example.test", False),
+        ("https://portal.example.test", "example.test", False),
+        ("https://portal.example.test", "x.portal.example.test", False),
+        ("https://portal.example.test", "*.example.test", False),  # a check warns of it
+        ("https://portal.example.test", "", False),
+        ("", "portal.example.test", False),
+        ("", "", False),
+    ],
+)
+def test_an_application_is_not_on_the_portals_host(settings: Settings, url: str, typed: str, refused: bool) -> None:
+    settings.ZT_PORTAL_URL = url
+    if not refused:
+        assert validation.application_host(typed) == typed
+        return
+    with pytest.raises(ValidationError) as caught:
+        validation.application_host(typed)
+    (message,) = caught.value.messages
+    assert message == (
+        f"“{typed}” is the portal's own host (ZT_PORTAL_URL): browsers would send an application there the portal's "
+        "cookie, whatever the port. Give the application a host of its own."
+    )

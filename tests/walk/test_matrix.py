@@ -6,6 +6,7 @@ After a change that is meant: `WRITE_GOLDEN=1 pytest tests/walk/test_matrix.py`,
 import os
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
-from accounts.models import ServiceAccount, User
+from accounts import tokens
+from accounts.models import ServiceAccount, ServiceToken, User
 from audit import ledger
 from segments.models import Flow, Guardrail
 from tests import factories
@@ -54,6 +57,8 @@ def sample(argument: str, route: str) -> str:
     """A value for a URL argument. Objects of the admin: the first row of the model in the route."""
     if argument in {"object_id", "pk", "id"} and (found := re.match(r"/admin/(\w+)/(\w+)/", route)):
         return str(apps.get_model(found[1], found[2])._default_manager.values_list("pk", flat=True).first())
+    if argument == "token_id":
+        return str(ServiceToken.objects.values_list("pk", flat=True).first())
     known = {
         "slug": "finance",
         "pk": "1",
@@ -75,7 +80,8 @@ def cast() -> dict[str, Client]:
         name="finance stays closed", expect="deny", question={"any_user": True, "segment": "finance"}
     )
     Group.objects.get_or_create(name="Auditors")
-    ServiceAccount.objects.create(name="billing-batch")
+    batch = ServiceAccount.objects.create(name="billing-batch")
+    tokens.issue(account=batch, expires_at=timezone.now() + timedelta(days=1))
     ledger.record(kind="sign_out")
     clients = {kind: Client() for kind in KINDS}
     factories.enter_password(clients["password only"], factories.user("pat"))

@@ -48,7 +48,8 @@ def commands() -> dict[str, list[str]]:
     return parts | {
         "decision point": [
             *["-m", "uvicorn", "ztproject.asgi:application", "--host", decision_host.strip("[]")],
-            *["--port", decision_port, "--ws", "none", "--no-proxy-headers", "--no-server-header"],
+            *["--port", decision_port, "--loop", "uvloop", "--http", "ztproject.request_head:Protocol"],
+            *["--ws", "none", "--no-proxy-headers", "--no-server-header"],
             *["--no-access-log", "--log-level", "error"],
         ],
         "gateway": ["manage.py", "gateway"],

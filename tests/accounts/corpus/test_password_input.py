@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from tests import factories
-from tests.accounts.cases import CASES, cases
+from tests.accounts.cases import CORPUS, cases
 
 pytestmark = pytest.mark.django_db
 
@@ -42,4 +42,4 @@ def tried(password: str, stored: str) -> None:
 
 
 def test_there_is_a_control() -> None:
-    assert CASES["SEC-PWD-002"]["expect"] == CASES["SEC-PWD-003"]["expect"] == "accept-input"
+    assert CORPUS.cases["SEC-PWD-002"]["expect"] == CORPUS.cases["SEC-PWD-003"]["expect"] == "accept-input"

@@ -100,7 +100,7 @@ def test_system_has_no_methods_and_no_time_of_authentication() -> None:
         id="service:billing-batch", name="billing-batch", kind=SubjectKind.SERVICE, roles=frozenset({"accountant"})
     )
     claims = opened(sign(ruling(system), email=""))
-    assert (claims["sub"], claims["email"], claims["amr"]) == ("billing-batch", "", [])
+    assert (claims["sub"], claims["email"], claims["amr"]) == ("service:billing-batch", "", [])
     assert "auth_time" not in claims
 
 

@@ -273,6 +273,29 @@ def test_more_than_one_method_instead_is_refused(pairs: tuple[tuple[str, str], .
     assert unreadable(found, Family.TRAEFIK) == "the method that replaces the request's cannot be read"
 
 
+# ---------------------------------------------------------------- upgrades
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("pairs", "good"),
+    [
+        ((("upgrade", "websocket"),), True),
+        ((("upgrade", "WebSocket"),), True),
+        ((("connection", "upgrade"),), True),
+        ((("upgrade", "h2c"),), False),
+        ((("upgrade", "websocket, h2c"),), False),
+        ((("upgrade", "websocket"), ("upgrade", "h2c")), False),
+        ((("upgrade", ""),), False),
+        ((("http2-settings", "AAMAAABkAAQAAP__"),), False),  # what is left of it where `Upgrade` was dropped
+    ],
+)
+def test_no_upgrade_but_to_a_websocket_is_taken(family: Family, pairs: tuple[tuple[str, str], ...], good: bool) -> None:
+    found = received(family, *pairs)
+    if good:
+        assert asked(found, family).target == WebTarget(HOST, PATH, "GET")
+    else:
+        assert unreadable(found, family).startswith("an upgrade to something else than a websocket")
+
+
 # ---------------------------------------------------------------- websockets
 @pytest.mark.parametrize(
     ("pairs", "expected"),

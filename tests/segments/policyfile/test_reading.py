@@ -265,6 +265,10 @@ def test_an_error_names_line_and_key(text: str, expected: str | None) -> None:
             "segments[0].resources[0].methods[0]: “get” is not a method that can be allowed: write it as GET.",
         ),
         (
+            "resources: [{name: a, host: localhost}]",  # of ZT_PORTAL_URL where nothing is set
+            "segments[0].resources[0].host: “localhost” is the portal's own host (ZT_PORTAL_URL): browsers would send an application there the portal's cookie, whatever the port. Give the application a host of its own.",
+        ),
+        (
             "grants: [{actions: [read]}]",
             "segments[0].grants[0]: expected exactly one of role, user, service_account, found none",
         ),
