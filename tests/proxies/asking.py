@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.proxies.upstream import MARK, Seen, Upstream
 from tests.proxies.wire import Answer, Headers, Request, send
+from tests.segments.policy import backends
 
 COOKIE: Final = "zt-app"
 REFERENCE: Final = re.compile(r"D-[0-9A-HJKMNP-TV-Z]{4}(?:-[0-9A-HJKMNP-TV-Z]{4}){2}")
@@ -54,6 +55,12 @@ class Outcome:
         """Nothing reached the application, and the answer says no: with one of the statuses, where some are given."""
         assert self.seen == ()
         assert self.status in (statuses or NO) or (not statuses and self.sign_in), (self.status, self.answer.headers)
+
+
+def is_granted(seen: Seen, places: tuple[str, ...] = ("/public", "/workshop")) -> bool:
+    """Whether a path lies in one of the places, whoever reads it in whatever way."""
+    read = [backend(seen.head.target.partition("?")[0]) for backend in backends.SENSITIVE]
+    return all(any(path == place or path.startswith(f"{place}/") for place in places) for path in read)
 
 
 class Asking:

@@ -1,8 +1,8 @@
 """The people of the proxy suite, made inside `manage.py shell`, and the cookies by which applications know them.
 
 alice may read what is public and write in the workshop, bob may enter finance, carol has no role but a grant of her
-own, eve's session is over, and frank leaves again and again. Everybody signs in through the pages of the portal, and
-comes to an application with a ticket.
+own, eve's session is over, grace comes and frank leaves again and again. Everybody signs in through the pages of the
+portal, and comes to an application with a ticket.
 """
 
 import json
@@ -34,6 +34,7 @@ def tell() -> None:
     portal = {person.username: portal_key(person) for person in User.objects.all()}
     told = {name: application_key(key, APP) for name, key in portal.items()}
     told |= {"alice-portal": portal["alice"], "alice-other": application_key(portal["alice"], OTHER)}
+    told |= {"grace-portal": portal["grace"]}
     told |= {f"frank-{number}": portal_key(User.objects.get(username="frank")) for number in range(LEAVES)}
     sessions.end(Session.objects.filter(user__username="eve"))
     print(json.dumps(told))  # noqa: T201 (the answer of the command)

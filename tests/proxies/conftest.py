@@ -1,4 +1,4 @@
-"""Five proxies with our own configurations before one application, asking one decision point. Started once a session."""
+"""Five proxies with our own configurations before one application, asking one decision point: started once."""
 
 import json
 from collections.abc import Iterator

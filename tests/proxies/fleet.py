@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.browser.portal_process import free_port
 
+from tests.processes.own import free_port
 from tests.proxies.system import System, wait_for_port
 
 ENVOY: Final = Path(sys.executable).with_name("envoy")

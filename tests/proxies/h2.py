@@ -1,4 +1,4 @@
-"""One request of HTTP/2 over a plain connection, whose header block may be what no library would send (RFC 9113, 7541)."""
+"""One request of HTTP/2 over a plain connection, whose headers may be what no library would send (RFC 9113, 7541)."""
 
 import socket
 from collections.abc import Iterable

@@ -12,13 +12,16 @@ import pytest
 
 from tests.cases import Case, expanded
 from tests.proxies import h2
-from tests.proxies.asking import BROWSER, NO, SCRIPT, Asking
+from tests.proxies.asking import BROWSER, NO, SCRIPT, Asking, is_granted
 from tests.proxies.cases import CORPUS
 from tests.proxies.system import System
 from tests.proxies.wire import HELLO, Headers, Request
 
 pytestmark = pytest.mark.proxies
 
+# Read leniently by some proxies, who then ask about what they made of it and send on the same: a raw accent becomes an
+# escape in Go, a second space behind the method is none to nginx, HAProxy and Envoy.
+REWRITTEN = {"SEC-PATH-097", "SEC-METH-012"}
 PEOPLE = {"anonymous": "", "carol-no-groups": "carol", "custom": "carol"}
 
 
@@ -42,6 +45,9 @@ def assert_as_expected(ask: Asking, case: Case, request: Request) -> None:
         outcome.assert_served()
     elif case["expect"] == "normalised-allow":
         assert outcome.status == 200 or outcome.status in NO
+    elif outcome.seen and case["id"] in REWRITTEN:
+        assert [seen.head.method for seen in outcome.seen] == ["GET"]
+        assert all(is_granted(seen) and seen.head.target.isascii() for seen in outcome.seen)
     else:
         outcome.assert_refused()
 
@@ -58,14 +64,7 @@ def test_host(ask: Asking, case: Case) -> None:
 
 @CORPUS.of("method-override", having="raw_target")
 def test_method(ask: Asking, case: Case) -> None:
-    request = request_of(case)
-    outcome = ask(who(case), request)
-    if case["expect"] == "allow":
-        outcome.assert_served()
-    elif request.headers and outcome.status == 200:
-        assert all(not seen.head.values(name.lower()) for seen in outcome.seen for name, _ in request.headers)
-    else:
-        outcome.assert_refused()
+    assert_as_expected(ask, case, request_of(case))
 
 
 @CORPUS.of("forwarded-header-trust", having="received_headers")
@@ -197,7 +196,7 @@ def test_answers_of_ours_say_how_to_be_handled(ask: Asking, case: Case) -> None:
             parts = cookie.split("; ")[1:]
             assert {"Path=/", "HttpOnly", "SameSite=Lax"} <= set(parts)
             assert not any(part.lower().startswith("domain") for part in parts)
-        if answer.header("content-type").startswith("text/html") and answer.status != 401:
+        if answer.status in {200, 403, 404} and answer.header("content-type").startswith("text/html"):
             assert answer.header("content-security-policy").startswith("default-src 'none'"), request.target
             assert answer.header("x-content-type-options") == "nosniff"
 

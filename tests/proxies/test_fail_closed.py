@@ -1,10 +1,11 @@
 """Faults behind each proxy. Nothing reaches an application that was not decided, and recorded."""
 
+import itertools
 import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -58,17 +59,20 @@ def assert_closed(outcome: Outcome) -> None:
     assert not 100 < outcome.status < 400, (outcome.request, outcome.status)
 
 
-def at_once(everywhere: list[Asking], who: str, request: Request) -> list[Outcome]:
-    with ThreadPoolExecutor(len(everywhere)) as pool:
-        return list(pool.map(lambda ask: ask(who, request, timeout=25), everywhere))
+def at_once(everywhere: list[Asking], attempts: Sequence[tuple[str, Request]] = ATTEMPTS[:1]) -> list[Outcome]:
+    with ThreadPoolExecutor(len(everywhere) * len(attempts)) as pool:
+        asked = [
+            pool.submit(ask, who, request, timeout=25)
+            for ask, (who, request) in itertools.product(everywhere, attempts)
+        ]
+        return [outcome.result() for outcome in asked]
 
 
 @pytest.mark.usefixtures("without_decision_point")
 @CORPUS.scenario("SEC-FAIL-020")
 def test_without_a_decision_point_everything_is_closed(everywhere: list[Asking], case: Case) -> None:
-    for who, request in ATTEMPTS:
-        for outcome in at_once(everywhere, who, request):
-            assert_closed(outcome)
+    for outcome in at_once(everywhere, ATTEMPTS):
+        assert_closed(outcome)
 
 
 @CORPUS.scenario("SEC-FAIL-008")
@@ -81,7 +85,7 @@ def test_a_decision_point_that_dies_while_it_is_asked_has_said_no(
     dying = threading.Timer(0.5, process.kill)
     dying.start()
     try:
-        for outcome in at_once(everywhere, "alice", Request()):
+        for outcome in at_once(everywhere):
             assert_closed(outcome)
     finally:
         dying.join()
@@ -91,7 +95,7 @@ def test_a_decision_point_that_dies_while_it_is_asked_has_said_no(
 
 @pytest.mark.usefixtures("locked")
 def test_what_cannot_be_recorded_is_refused(everywhere: list[Asking]) -> None:
-    for outcome in at_once(everywhere, "alice", Request()):
+    for outcome in at_once(everywhere):
         outcome.assert_refused(403, 500, 502, 503, 504)
 
 

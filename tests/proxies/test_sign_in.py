@@ -118,7 +118,7 @@ class Browser:
 
 @pytest.fixture
 def browser(ask: Asking, system: System) -> Browser:
-    return Browser(ask, system, ask.keys["alice-portal"])
+    return Browser(ask, system, ask.keys["grace-portal"])
 
 
 def test_the_way_through_the_portal_ends_at_the_very_page(browser: Browser) -> None:

@@ -1,4 +1,4 @@
-"""What Traefik v3 does with a rendered configuration: routers, ForwardAuth, headers. `python traefik.py CONFIG HOST:PORT`.
+"""What Traefik v3 does with a rendered configuration. `python traefik.py CONFIG HOST:PORT`.
 
 An own program, since no package has the real one. It follows pkg/middlewares/auth/forward.go of Traefik v3 and Go's
 net/http, and where versions differ it does what the more trusting one did: it resolves no dots, refuses no encoded
