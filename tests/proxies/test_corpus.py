@@ -132,19 +132,14 @@ def test_protocol(ask: Asking, case: Case) -> None:
 
 
 @CORPUS.of("protocol-upgrade-h2", having="pseudo")
-def test_http_2(ask: Asking, case: Case) -> None:
-    """Where a proxy speaks HTTP/2 without TLS. The twin gets through, or the proxy does not speak it at all."""
-    asked = case["input"]
+def test_http_2_without_tls(ask: Asking, case: Case) -> None:
+    """Nobody agreed to speak it. A proxy that does all the same refuses what is not one request in one reading."""
     plain = {":method": "GET", ":scheme": "http", ":authority": "app.example.test", ":path": "/public/x"}
-    rest = [("cookie", f"zt-app={ask.keys['alice']}"), ("x-case", case["id"])]
-    speaks = h2.ask(ask.port, [*plain.items(), *rest]) == 200
-    ask.upstream.seen.clear()
-    sent = plain | asked["pseudo"]
-    also = [(name.lower(), value) for name, value in asked.get("client_headers", [])]
-    status = h2.ask(ask.port, [*sent.items(), *also, *rest])
+    also = [(name.lower(), value) for name, value in case["input"].get("client_headers", [])]
+    sent = [*(plain | case["input"]["pseudo"]).items(), *also, ("cookie", f"zt-app={ask.keys['alice']}")]
+    status = h2.ask(ask.port, [*sent, ("x-case", case["id"])])
     assert ask.upstream.seen_of(case["id"]) == []
     assert status in NO
-    assert speaks or ask.family != "envoy"
 
 
 @CORPUS.of("redirect-target", having="value")
@@ -168,7 +163,7 @@ def test_where_a_sign_in_leads_back_to(ask: Asking, case: Case) -> None:
 
 @CORPUS.scenario("SEC-SESS-013")
 def test_made_up_cookies(ask: Asking, case: Case) -> None:
-    for _ in range(20):
+    for _ in range(5):
         ask("", Request(headers=[("Cookie", f"zt-app={secrets.token_urlsafe(32)}")])).assert_refused(401)
 
 
