@@ -33,8 +33,8 @@ def tell() -> None:
     User.objects.update(password=make_password(factories.PASSWORD))
     portal = {person.username: portal_key(person) for person in User.objects.all()}
     told = {name: application_key(key, APP) for name, key in portal.items()}
-    told |= {"alice-portal": portal["alice"], "alice-other": application_key(portal["alice"], OTHER)}
-    told |= {"grace-portal": portal["grace"]}
+    told |= {"alice-other": application_key(portal["alice"], OTHER)}
+    told |= {f"{name}-portal": portal[name] for name in portal}
     told |= {f"frank-{number}": portal_key(User.objects.get(username="frank")) for number in range(LEAVES)}
     sessions.end(Session.objects.filter(user__username="eve"))
     print(json.dumps(told))  # noqa: T201 (the answer of the command)
