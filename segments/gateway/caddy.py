@@ -101,6 +101,7 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
         https="auto_https off  # the certificate is given below"
         if tls
         else "auto_https off  # plain http as it stands",
+        # Caddy knows the headers of an answer by their canonical names alone
         identity="\n".join(f"\trequest_header {name} {{rp.header.{name.title()}}}" for name in IDENTITY),
         stripped="\n".join(f"\trequest_header -{pattern}" for pattern in _stripped()),
         decision_point=plain(str(placement.decision_point)),

@@ -21,6 +21,7 @@ HEAD: Final = """\
 global
   default-path config  # zt_auth.lua is looked for beside this file
   lua-load {lua}
+  maxconn 4000
   tune.bufsize 65536   # headers up to 64 KiB
   tune.maxrewrite 8192
   ssl-default-bind-options ssl-min-ver TLSv1.2

@@ -38,6 +38,7 @@ _ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Once decoded, `100%` is a number and its sign; `%2`, `%zz`, `%u002e` and `%%41` are an escape that somebody may read.
 _DOUBTFUL_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})(?=[A-Za-z0-9%])")
+_ENCODED_DOT: Final = re.compile(r"%2[eE]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PARAMETERS: Final = re.compile(r";[^/]*")
 _SLASHES: Final = re.compile(r"//+")
@@ -98,8 +99,9 @@ def readings(target: str) -> tuple[str, ...]:
     r"""Return every reading of the path in an origin-form target, the raw one first, without the query.
 
     Order: as received, percent-decoded once to three times, `\` as `/`, `;params` stripped, slashes merged, dot
-    segments resolved, NFKC, cut at a decoded `?` or `#`; then the same steps on all of these until nothing new turns
-    up, because hops read one after the other: each reading of a reading is in the result. Raises MalformedTargetError.
+    segments resolved, NFKC, cut at a decoded `?` or `#`, nothing but encoded dots decoded; then the same steps on all
+    of these until nothing new turns up, because hops read one after the other: each reading of a reading is in the
+    result. Raises MalformedTargetError.
     """
     if len(target) > LONGEST_TARGET:
         raise MalformedTargetError(f"target is longer than {LONGEST_TARGET} bytes")
@@ -197,6 +199,11 @@ def _without_query_or_fragment(reading: str) -> str:
     return _QUERY_OR_FRAGMENT.sub("", reading)
 
 
+def _with_plain_dots(reading: str) -> str:
+    """Read as browsers and Envoy do, who take an encoded dot for a dot and leave an encoded slash what it is."""
+    return _ENCODED_DOT.sub(".", reading)
+
+
 _STEPS: Final = (
     _decoded,
     _with_slashes,
@@ -205,4 +212,5 @@ _STEPS: Final = (
     _without_dot_segments,
     _compatible,
     _without_query_or_fragment,
+    _with_plain_dots,
 )

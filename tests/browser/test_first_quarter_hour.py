@@ -8,13 +8,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import pictures
-from tests.browser.phone import Phone
 from tests.browser.pressing import press
+from tests.browser.signing_in import PASSWORD, enrol, enter_password
 from tests.processes.portal import PortalProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PASSWORD = "wren sand Quill 58 pebble"
 PEOPLE = f"""
 from datetime import timedelta
 from django.utils import timezone
@@ -38,25 +37,6 @@ User.objects.create_superuser("ada", "{PASSWORD}", name="Ada Lee")
 @pytest.fixture(scope="module")
 def people(portal: PortalProcess) -> None:
     portal.manage("shell", "--verbosity", "0", "--command", PEOPLE)
-
-
-def enter_password(page: Page, username: str, path: str = "/") -> None:
-    page.goto(path)
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.get_by_label("Username").fill(username)
-    page.get_by_label("Password").fill(PASSWORD)
-    press(page, "Continue")
-
-
-def enrol(page: Page, folder: Path) -> tuple[Phone, list[str]]:
-    """Scan the QR code from the screen, confirm it, and note the recovery codes."""
-    phone = Phone()
-    page.screenshot(path=folder / "enrol.png", full_page=True)
-    phone.scan(folder / "enrol.png")
-    page.get_by_label("Six-digit code").fill(phone.code())
-    press(page, "Verify")
-    codes = re.findall(r"\b(?:[A-Z2-7]{4}-){5}[A-Z2-7]{4}\b", page.inner_text("main"))
-    return phone, codes
 
 
 def use_recovery_code(page: Page, code: str) -> None:

@@ -54,6 +54,10 @@ class OwnProcess:
 
     def start(self) -> None:
         self.begin()
+        self.wait()
+
+    def wait(self) -> None:
+        """Until it is ready."""
         for _ in range(200):
             if self.is_ready():
                 return

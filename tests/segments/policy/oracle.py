@@ -279,7 +279,7 @@ def readings_of(target: str) -> list[str]:
     times_decoded = {raw: 0}
     while True:
         known = len(found)
-        for step in (decoded, slashed, unparameterised, merged, resolved, compatible, cut):
+        for step in (decoded, slashed, unparameterised, merged, resolved, compatible, cut, dotted):
             for reading in found:  # grows while we walk it
                 new = step(reading)
                 if new not in times_decoded:
@@ -360,3 +360,7 @@ def compatible(reading: str) -> str:
 
 def cut(reading: str) -> str:
     return reading.partition("?")[0].partition("#")[0]
+
+
+def dotted(reading: str) -> str:
+    return reading.replace("%2e", ".").replace("%2E", ".")

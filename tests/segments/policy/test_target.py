@@ -183,10 +183,15 @@ class TestReadings:
             ("/%EF%BC%8E%EF%BC%8E/a", ["/%EF%BC%8E%EF%BC%8E/a", "/\uff0e\uff0e/a", "/../a", "/a"]),
             ("/a%EF%BC%8Fb", ["/a%EF%BC%8Fb", "/a\uff0fb", "/a/b"]),
             ("/%EF%BC%852e", ["/%EF%BC%852e", "/\uff052e", "/%2e", "/.", "/"]),
+            # Envoy and browsers decode dots alone: `c%2fd` is then one segment, and `..` takes it away whole.
+            (
+                "/a/b%2fc/%2e%2e/z",
+                ["/a/b%2fc/%2e%2e/z", "/a/b/c/../z", "/a/b/z", "/a/b%2fc/../z", "/a/z"],
+            ),
             # A hop resolves dots before it decodes, the next one after: only together do they climb out of /a.
             (
                 "/a/c%2fd/../%2e%2e/z",
-                ["/a/c%2fd/../%2e%2e/z", "/a/c/d/../../z", "/a/%2e%2e/z", "/a/z", "/a/../z", "/z"],
+                ["/a/c%2fd/../%2e%2e/z", "/a/c/d/../../z", "/a/%2e%2e/z", "/a/z", "/a/c%2fd/../../z", "/a/../z", "/z"],
             ),
         ],
     )
