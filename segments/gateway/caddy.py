@@ -39,6 +39,12 @@ HEAD: Final = """\
 	# ---- what no client may say, in every spelling that some server takes for it (`Remote_User`, `remote.user`)
 {stripped}
 
+	# `Connection` names headers that end at a proxy: a client must not end ours there.
+	@zt_upgrade header_regexp Connection (?i)\\bupgrade\\b
+	@zt_no_upgrade not header_regexp Connection (?i)\\bupgrade\\b
+	request_header @zt_no_upgrade -Connection
+	request_header @zt_upgrade Connection Upgrade
+
 	# ---- our own pages on each host: the way to the sign-in and back, and out
 	@zt_own path_regexp ^/\\.zt/
 	reverse_proxy @zt_own {decision_point} {{
