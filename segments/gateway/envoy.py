@@ -21,7 +21,6 @@ ANSWER_TIMEOUT: Final = "10s"
 IDLE_TIMEOUT: Final = "300s"
 MOST_CONNECTIONS: Final = 20_000
 RE_ASK_SECONDS: Final = 30
-CA_FILE: Final = "/etc/ssl/certs/ca-certificates.crt"
 TYPE: Final = "type.googleapis.com/envoy"
 _WITHOUT_LUA: Final[Mapping[str, Value]] = {
     "envoy.filters.http.lua": {"@type": f"{TYPE}.extensions.filters.http.lua.v3.LuaPerRoute", "disabled": True}
@@ -343,17 +342,17 @@ def _match(route: Route, *headers: Value) -> Value:
 def _clusters(sites: Sequence[Site], placement: Placement) -> list[dict[str, Value]]:
     point = placement.decision_point
     asked = _cluster(DECISION_POINT, point, is_address=point.bare_host.replace(".", "").isdigit() or ":" in point.host)
-    return [asked, *(_upstream_cluster(upstream) for upstream in upstreams(sites))]
+    return [asked, *(_upstream_cluster(upstream, placement.authorities) for upstream in upstreams(sites))]
 
 
 def _cluster_name(upstream: Upstream) -> str:
     return f"zt_{upstream.scheme}_{plain(upstream.address)}"
 
 
-def _upstream_cluster(upstream: Upstream) -> dict[str, Value]:
+def _upstream_cluster(upstream: Upstream, authorities: str) -> dict[str, Value]:
     address = Address(plain(upstream.host), upstream.port)
     cluster = _cluster(_cluster_name(upstream), address, is_address=upstream.is_address)
-    return cluster | ({"transport_socket": _client_tls(upstream)} if upstream.is_encrypted else {})
+    return cluster | ({"transport_socket": _client_tls(upstream, authorities)} if upstream.is_encrypted else {})
 
 
 def _cluster(name: str, address: Address, *, is_address: bool) -> dict[str, Value]:
@@ -399,13 +398,16 @@ def _most_connections() -> Value:
     return {"name": name, "typed_config": limit}
 
 
-def _client_tls(upstream: Upstream) -> Value:
+def _client_tls(upstream: Upstream, authorities: str) -> Value:
     """Encrypted, and checked: the certificate is one that the system trusts, and made for this host."""
     host = upstream.host.strip("[]")
     name: Value = {"san_type": "IP_ADDRESS" if upstream.is_address else "DNS", "matcher": {"exact": host}}
     context: dict[str, Value] = {
         "common_tls_context": {
-            "validation_context": {"trusted_ca": {"filename": CA_FILE}, "match_typed_subject_alt_names": [name]}
+            "validation_context": {
+                "trusted_ca": {"filename": plain(authorities)},
+                "match_typed_subject_alt_names": [name],
+            }
         }
     }
     if not upstream.is_address:

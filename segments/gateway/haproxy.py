@@ -65,6 +65,9 @@ FRONTEND: Final = """\
   http-request del-header Authorization if !zt_own {{ req.hdr(Authorization) -m reg -i '{token}' }}
   http-response add-header Set-Cookie %[var(txn.zt_cookie)] if {{ var(txn.zt_cookie) -m found }}
 
+  # An absolute target loses what stands in front of its path: HAProxy has seen to it that it is the Host header's.
+  http-request set-uri %[pathq] unless {{ url -m beg "/" }}
+
   # ---- where it goes, the longest prefix first
   use_backend zt_decision_point if zt_own
 """

@@ -6,7 +6,7 @@ therefore kept free of anything that can fail.
 
 from typing import Final
 
-from segments.gateway.headers import IDENTITY, SHOWN
+from segments.gateway.headers import IDENTITY, SHOWN, TOKEN_PATTERN
 
 ANSWER_MILLISECONDS: Final = 10_000
 HOLD_MILLISECONDS: Final = 3_600_000
@@ -34,7 +34,7 @@ function envoy_on_request(request)
   end
   -- The token of a service account is for the decision point; no application gets hold of it.
   local given = headers:get("authorization")
-  if given ~= nil and string.find(string.lower(given), "bearer[ ,]*zts_") then
+  if given ~= nil and string.find(string.lower(given), "{token}") then
     headers:remove("authorization")
   end
 end
@@ -89,6 +89,7 @@ def script(cluster: str, re_ask_seconds: float, hold_cluster: str) -> str:
         shown=_strings(SHOWN),
         prefix=QUESTION_PREFIX,
         cluster=cluster,
+        token=TOKEN_PATTERN,
         timeout=ANSWER_MILLISECONDS,
         hold=HOLD_MILLISECONDS,
         hold_cluster=hold_cluster,

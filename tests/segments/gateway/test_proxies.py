@@ -135,6 +135,13 @@ def test_identity_of_a_client_is_stripped(proxy: Running, name: str, separator: 
     assert answer.got("X-Kept") == ["yes"]
 
 
+@pytest.mark.parametrize("named", ["close, Remote-User, X-ZT-Assertion", "Remote-User", "Upgrade, Remote-User"])
+def test_client_cannot_have_the_identity_dropped(proxy: Running, named: str) -> None:
+    answer = ask(proxy.port, "/allowed", ("Connection", named))
+    assert answer.status == 200
+    assert (answer.got("Remote-User"), answer.got("X-ZT-Assertion")) == (["alice"], ["signed.by.us"])
+
+
 @pytest.mark.parametrize(
     "name", ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Uri", "X-Forwarded-Prefix", "Forwarded"]
 )
@@ -203,11 +210,17 @@ def test_host_of_an_absolute_target_is_the_one_that_is_asked_about(
         for seen in asked.questions()
     ]
     if answer.status == 200:
+        assert answer.told["target"] == "/allowed"
         assert len(applications.reading.seen) == before + 1
         assert asked_about in (["other.test"], ["http://other.test/allowed"])
     else:
         assert answer.status == 400
         assert asked_about == []
+
+
+def test_absolute_target_with_its_own_host_reaches_the_application_as_a_path(proxy: Running) -> None:
+    answer = ask(proxy.port, "http://app.test/allowed?x=http://y", host="app.test")
+    assert (answer.status, answer.told["target"]) == (200, "/allowed?x=http://y")
 
 
 @pytest.mark.parametrize("size", [10, 400_000])
