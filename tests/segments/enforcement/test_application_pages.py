@@ -164,7 +164,7 @@ def test_a_secret_of_another_name_is_not_taken(tls: Settings) -> None:
 # ---------------------------------------------------------------- and back
 @pytest.fixture
 def session() -> Session:
-    return factories.session(factories.alice())
+    return factories.session(factories.alice(enrolled=False))
 
 
 def ticket(session: Session, secret: str, *, host: str = HOST, target: str = f"{TOP}books?page=2") -> str:
@@ -336,7 +336,7 @@ def ruled(
 @pytest.fixture
 def vault() -> None:
     segment = rows.segment("vault", name="The <Vault>", state="quarantined")
-    segment.owners.add(factories.carol())
+    segment.owners.add(factories.user("carol", enrolled=False))
     rows.web(segment, HOST, "/vault")
     rows.web(rows.segment("health"), HOST, "/health", anonymous=True)
 
@@ -396,7 +396,7 @@ def test_a_refusal_is_told_on_its_own_host_and_for_five_minutes(change: Callable
 
 def entered() -> Entry:
     """An entry that is no decision."""
-    factories.application_cookie(factories.session(factories.alice()), HOST)
+    factories.application_cookie(factories.session(factories.alice(enrolled=False)), HOST)
     return Entry.objects.get(kind="application.entered")
 
 

@@ -31,7 +31,7 @@ SECRET = new_secret()
 
 @pytest.fixture
 def alice(db: None) -> User:
-    return factories.alice(roles=("reader",))
+    return factories.alice(enrolled=False, roles=("reader",))
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def ask(tls: Settings) -> Callable[..., Answer]:
     segment = rows.segment("public")
     rows.web(segment, HOST)
     rows.grant(segment, factories.role("reader"))
-    session = factories.session(factories.alice(roles=("reader",)))
+    session = factories.session(factories.alice(enrolled=False, roles=("reader",)))
     key = factories.application_cookie(session)
     long_ago = timezone.now() - timedelta(minutes=5)
 

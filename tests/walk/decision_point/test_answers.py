@@ -411,7 +411,9 @@ def test_garbage_is_neither_allowed_nor_an_error_of_ours(proxies: Proxies, cast:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
                 received = read_all(connection)
-            except (ConnectionResetError, BrokenPipeError):
+            except TimeoutError:
+                raise
+            except OSError:  # closed while it was still being told more
                 received = b""
         assert reply(received).status in {0, 400, 401, 403, 404}, data[:300]
         assert not received.count(b"HTTP/1.1 2"), data[:300]

@@ -38,7 +38,7 @@ class Visitor(NamedTuple):
 @pytest.fixture
 def visitor(workers: Proxies, cast: Cast, request: pytest.FixtureRequest) -> Visitor:
     name = f"eve{Segment.objects.count()}"
-    person = factories.user(name, roles=(f"{name}-role",))
+    person = factories.user(name, enrolled=False, roles=(f"{name}-role",))
     segment = rows.segment(name)
     rows.web(segment, HOST, f"/{name}")
     rows.grant(segment, factories.role(f"{name}-role"))
