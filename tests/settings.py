@@ -17,3 +17,6 @@ os.environ |= {name: b64encode(token_bytes(32)).decode() for name in KEYS} | {
 }
 
 from ztproject.settings import *  # noqa: E402, F403  the environment has to be there first; settings are meant whole
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    DATABASES["default"]["OPTIONS"]["timeout"] = 30  # noqa: F405  many write at once in tests, on machines with work of their own

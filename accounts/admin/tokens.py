@@ -195,7 +195,7 @@ class TokenPages(RecordedAdmin):
             context = context | {"may_issue_tokens": may and account.is_active}
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @admin.display(description=gettext_lazy("tokens"))
+    @admin.display(description=gettext_lazy("issued"))
     def tokens_shown(self, account: ServiceAccount) -> SafeString:
         now = timezone.now()
         may = getattr(account, "offers_token_acts", False)

@@ -82,6 +82,8 @@ def respond(received: Received, *, peer: str, at: datetime) -> Answer:
 # ---------------------------------------------------------------- to the portal and back
 def _start(place: Place) -> Answer:
     """To the portal, with the hash of a secret that stays in this browser."""
+    if not settings.ZT_PORTAL_URL:  # the way would lead to this very host, and round in circles
+        return problem("portal", HTTPStatus.FORBIDDEN)
     wanted = destination(place.parameter("rd"), scheme=settings.SCHEME)
     here = wanted if wanted and wanted.origin == place.top.origin and not _is_ours(wanted) else place.top
     secret = cookie_of(place.received, start_cookie_name())

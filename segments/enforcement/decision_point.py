@@ -64,7 +64,7 @@ class DecisionPoint:
 
     async def _asked(self, path: str, received: Received, peer: str) -> Answer:
         """What only a trusted proxy is answered."""
-        family = Family.ENVOY if path.startswith(f"{ENVOY}/") else QUESTIONS.get(path)
+        family = Family.ENVOY if path.startswith(ENVOY) else QUESTIONS.get(path)  # whatever path Envoy appends
         if family is None and not path.startswith(application_pages.PREFIX):
             return answers.script(HTTPStatus.NOT_FOUND, {"error": "not found"})
         at = timezone.now()

@@ -1,10 +1,9 @@
-"""The two pages that the gateway itself answers with. Nothing is inline but text: no style, no script, no picture."""
+"""The pages that the gateway itself answers with. Nothing is inline but text: no style, no script, no picture."""
 
 from typing import Final
 
 HEADERS: Final = (
     ("cache-control", "no-store"),
-    ("retry-after", "10"),
     ("content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
@@ -19,6 +18,11 @@ UNDECIDED: Final = _PAGE.format(
     title="Access cannot be decided at the moment",
     text="The service that decides who may open this page does not answer. Nothing was let through.",
     help="Please try again in a minute. If it stays like this, tell the people who run it.",
+)
+NOWHERE: Final = _PAGE.format(
+    title="There is no application here",
+    text="No application is served under this address.",
+    help="Please check how it is written, or open the application from your portal.",
 )
 SILENT: Final = _PAGE.format(
     title="The application does not answer",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Final
 
-from segments.gateway.headers import IDENTITY
+from segments.gateway.headers import IDENTITY, TOKEN_PATTERN
 from segments.gateway.placement import Placement, plain
 from segments.gateway.sites import Route, Site
 
@@ -38,6 +38,12 @@ HEAD: Final = """\
 (zt_ask) {{
 	# ---- what no client may say, in every spelling that some server takes for it (`Remote_User`, `remote.user`)
 {stripped}
+
+	# `Connection` names headers that end at a proxy: a client must not end ours there.
+	@zt_upgrade header_regexp Connection (?i)\\bupgrade\\b
+	@zt_no_upgrade not header_regexp Connection (?i)\\bupgrade\\b
+	request_header @zt_no_upgrade -Connection
+	request_header @zt_upgrade Connection Upgrade
 
 	# ---- our own pages on each host: the way to the sign-in and back, and out
 	@zt_own path_regexp ^/\\.zt/
@@ -74,7 +80,7 @@ HEAD: Final = """\
 	}}
 
 	# The token of a service account is for the decision point; no application gets hold of it.
-	@zt_token header_regexp Authorization (?i)^bearer[\\s,]*zts_
+	@zt_token header_regexp Authorization (?i)^{token}
 	request_header @zt_token -Authorization
 	header -Server
 }}
@@ -106,6 +112,7 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
         stripped="\n".join(f"\trequest_header -{pattern}" for pattern in _stripped()),
         decision_point=plain(str(placement.decision_point)),
         strangers=_address(placement, ""),
+        token=TOKEN_PATTERN,
         bind=plain(placement.listen.bare_host),
         tls=tls,
     )

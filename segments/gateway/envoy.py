@@ -21,8 +21,10 @@ ANSWER_TIMEOUT: Final = "10s"
 IDLE_TIMEOUT: Final = "300s"
 MOST_CONNECTIONS: Final = 20_000
 RE_ASK_SECONDS: Final = 30
-CA_FILE: Final = "/etc/ssl/certs/ca-certificates.crt"
 TYPE: Final = "type.googleapis.com/envoy"
+_WITHOUT_LUA: Final[Mapping[str, Value]] = {
+    "envoy.filters.http.lua": {"@type": f"{TYPE}.extensions.filters.http.lua.v3.LuaPerRoute", "disabled": True}
+}
 
 HEAD: Final = """\
 # Envoy (1.36 or later) in front of the applications of ztproject. Written by `manage.py gateway render envoy`: change
@@ -33,7 +35,10 @@ HEAD: Final = """\
 """
 COMMENTS: Final = {
     "codec_type": "HTTP/2 with TLS only: without, a client could speak it unasked.",
-    "use_remote_address": "X-Forwarded-For is the address of the connection: what a client says is removed below.",
+    "use_remote_address": (
+        "X-Forwarded-For is set below, to the address of the connection. Envoy's own would be another one for\n"
+        "connections from this machine."
+    ),
     "normalize_path": (
         "The path is normalised before it is asked about, and the application gets what was asked about. An escaped\n"
         "slash, which servers read in two ways, is refused."
@@ -120,7 +125,7 @@ def _listener(
         "filters": [
             {
                 "name": "envoy.filters.network.http_connection_manager",
-                "typed_config": _connection_manager(placement, routes, re_ask_seconds),
+                "typed_config": _connection_manager(placement, routes, re_ask_seconds, RELAY if folder else ""),
             }
         ]
     }
@@ -134,12 +139,15 @@ def _listener(
     }
 
 
-def _connection_manager(placement: Placement, routes: Mapping[str, Value], re_ask_seconds: float) -> dict[str, Value]:
+def _connection_manager(
+    placement: Placement, routes: Mapping[str, Value], re_ask_seconds: float, hold_cluster: str
+) -> dict[str, Value]:
     return {
         "@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "zt",
         "codec_type": "AUTO" if placement.is_encrypted else "HTTP1",
         "use_remote_address": True,
+        "skip_xff_append": True,
         "append_x_forwarded_port": True,
         "normalize_path": True,
         "merge_slashes": True,
@@ -161,14 +169,15 @@ def _connection_manager(placement: Placement, routes: Mapping[str, Value], re_as
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "early_header_mutation_extensions": [_early_mutation()],
         "local_reply_config": _local_replies(),
-        "http_filters": _filters(placement, re_ask_seconds),
+        "http_filters": _filters(placement, re_ask_seconds, hold_cluster),
         **routes,
     }
 
 
 def _early_mutation() -> Value:
     patterns = (*IDENTITY_PATTERNS, *TARGET_PATTERNS, ODD_PATTERN)
-    mutations = [{"remove_on_match": {"key_matcher": _expression(pattern)}} for pattern in patterns]
+    mutations: list[Value] = [{"remove_on_match": {"key_matcher": _expression(pattern)}} for pattern in patterns]
+    mutations.append({"append": _overwritten("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")})
     kind = f"{TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return {"name": "zt_strip", "typed_config": {"@type": kind, "mutations": mutations}}
 
@@ -192,17 +201,22 @@ def _local_replies() -> Value:
     }
     undecided: Value = {"and_filter": {"filters": [unavailable, {"response_flag_filter": {"flags": ["UAEX"]}}]}}
     silent: Value = {"response_flag_filter": {"flags": ["UF", "UH", "UC", "UT", "UO", "URX", "UPE", "LR", "UR", "NC"]}}
-    return {"mappers": [reply(undecided, answers.UNDECIDED), reply(silent, answers.SILENT)]}
+    not_found: Value = {
+        "status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": 404, "runtime_key": "zt.unused"}}}
+    }
+    no_route: Value = {"or_filter": {"filters": [{"response_flag_filter": {"flags": ["NR"]}}, not_found]}}
+    pages = ((undecided, answers.UNDECIDED), (silent, answers.SILENT), (no_route, answers.NOWHERE))
+    return {"mappers": [reply(found, page) for found, page in pages]}
 
 
-def _filters(placement: Placement, re_ask_seconds: float) -> Value:
+def _filters(placement: Placement, re_ask_seconds: float, hold_cluster: str) -> Value:
     return [
         {"name": "envoy.filters.http.ext_authz", "typed_config": _question(placement)},
         {
             "name": "envoy.filters.http.lua",
             "typed_config": {
                 "@type": f"{TYPE}.extensions.filters.http.lua.v3.Lua",
-                "default_source_code": {"inline_string": script(DECISION_POINT, re_ask_seconds)},
+                "default_source_code": {"inline_string": script(DECISION_POINT, re_ask_seconds, hold_cluster)},
             },
         },
         {
@@ -275,18 +289,22 @@ def _virtual_host(number: int, site: Site, *, relay: bool) -> Value:
                 "@type": f"{TYPE}.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
                 "disabled": True,
             },
-            "envoy.filters.http.lua": {
-                "@type": f"{TYPE}.extensions.filters.http.lua.v3.LuaPerRoute",
-                "disabled": True,
-            },
+            **_WITHOUT_LUA,
         },
     }
     return {
         "name": f"zt_site_{number}",
         "domains": [plain(site.host)],
         "request_headers_to_add": [_overwritten("x-forwarded-host", "%REQ(:authority)%")],
-        "routes": [own, *(part for route in site.routes for part in _routes(route, relay=relay))],
+        "routes": [own, *(part for route in site.routes for part in _routes(route, relay=relay)), *_nowhere(site)],
     }
+
+
+def _nowhere(site: Site) -> list[Value]:
+    """What has no upstream is asked about all the same: without a route, Envoy would answer before it asks."""
+    if any(route.path == "/" and not route.methods for route in site.routes):
+        return []
+    return [{"match": {"prefix": "/"}, "direct_response": {"status": 404}}]
 
 
 def _routes(route: Route, *, relay: bool) -> list[Value]:
@@ -301,6 +319,7 @@ def _routes(route: Route, *, relay: bool) -> list[Value]:
             "match": _match(route, header),
             "route": {"cluster": RELAY, "timeout": "0s", "idle_timeout": "3600s"},
             "request_headers_to_add": [_overwritten(RELAY_HEADER, route.upstream.url)],
+            "typed_per_filter_config": _WITHOUT_LUA,  # the relay does the same
         }
         for header in lasting
         if relay
@@ -323,17 +342,17 @@ def _match(route: Route, *headers: Value) -> Value:
 def _clusters(sites: Sequence[Site], placement: Placement) -> list[dict[str, Value]]:
     point = placement.decision_point
     asked = _cluster(DECISION_POINT, point, is_address=point.bare_host.replace(".", "").isdigit() or ":" in point.host)
-    return [asked, *(_upstream_cluster(upstream) for upstream in upstreams(sites))]
+    return [asked, *(_upstream_cluster(upstream, placement.authorities) for upstream in upstreams(sites))]
 
 
 def _cluster_name(upstream: Upstream) -> str:
     return f"zt_{upstream.scheme}_{plain(upstream.address)}"
 
 
-def _upstream_cluster(upstream: Upstream) -> dict[str, Value]:
+def _upstream_cluster(upstream: Upstream, authorities: str) -> dict[str, Value]:
     address = Address(plain(upstream.host), upstream.port)
     cluster = _cluster(_cluster_name(upstream), address, is_address=upstream.is_address)
-    return cluster | ({"transport_socket": _client_tls(upstream)} if upstream.is_encrypted else {})
+    return cluster | ({"transport_socket": _client_tls(upstream, authorities)} if upstream.is_encrypted else {})
 
 
 def _cluster(name: str, address: Address, *, is_address: bool) -> dict[str, Value]:
@@ -379,13 +398,16 @@ def _most_connections() -> Value:
     return {"name": name, "typed_config": limit}
 
 
-def _client_tls(upstream: Upstream) -> Value:
+def _client_tls(upstream: Upstream, authorities: str) -> Value:
     """Encrypted, and checked: the certificate is one that the system trusts, and made for this host."""
     host = upstream.host.strip("[]")
     name: Value = {"san_type": "IP_ADDRESS" if upstream.is_address else "DNS", "matcher": {"exact": host}}
     context: dict[str, Value] = {
         "common_tls_context": {
-            "validation_context": {"trusted_ca": {"filename": CA_FILE}, "match_typed_subject_alt_names": [name]}
+            "validation_context": {
+                "trusted_ca": {"filename": plain(authorities)},
+                "match_typed_subject_alt_names": [name],
+            }
         }
     }
     if not upstream.is_address:

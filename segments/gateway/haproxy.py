@@ -55,13 +55,18 @@ FRONTEND: Final = """\
   # ---- our own pages on each host: the way to the sign-in and back, and out. Matched as received, not decoded: any
   # other way of writing it is asked about like every path.
   acl zt_own path -m beg "/.zt/"
-{strangers}
+  # Hosts that nobody registered.
+  http-request return status 421{unknown}
+
   # ---- the question. HAProxy neither decodes nor normalises a path: what is asked about is what the application gets.
   http-request lua.zt_auth if !zt_own
   http-request return status 503 content-type text/plain string "{undecided}"{unless_allowed}
   # The token of a service account is for the decision point; no application gets hold of it.
   http-request del-header Authorization if !zt_own {{ req.hdr(Authorization) -m reg -i '{token}' }}
   http-response add-header Set-Cookie %[var(txn.zt_cookie)] if {{ var(txn.zt_cookie) -m found }}
+
+  # An absolute target loses what stands in front of its path: HAProxy has seen to it that it is the Host header's.
+  http-request set-uri %[pathq] unless {{ url -m beg "/" }}
 
   # ---- where it goes, the longest prefix first
   use_backend zt_decision_point if zt_own
@@ -149,7 +154,7 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
             target="|".join(TARGET_PATTERNS),
             scheme=placement.scheme,
             token=f"^{TOKEN_PATTERN}",
-            strangers=_strangers(sites),
+            unknown=" unless zt_known" if sites else "",
             undecided=UNDECIDED,
             unless_allowed=" if !zt_own !{ var(txn.zt_allowed) -m bool }",
         ),
@@ -179,21 +184,20 @@ def _listen(placement: Placement) -> str:
 
 
 def _acl(number: int, site: Site) -> str:
+    """The host by a name of its own, and as one of those that are known: several of a name are an `or`."""
+    return "\n".join(f"  acl {name} hdr(host),host_only,lower {_pattern(site)}" for name in (_host(number), "zt_known"))
+
+
+def _pattern(site: Site) -> str:
     host = plain(site.host)
     if site.is_wildcard:  # one label
         pattern = "".join(f"[{character}]" if character == "." else character for character in host[1:])
-        return f"  acl {_host(number)} hdr(host),host_only,lower -m reg '^[a-z0-9-]+{pattern}[.]?$'"
-    return f'  acl {_host(number)} hdr(host),host_only,lower -m str "{host}" "{host}."'
+        return f"-m reg '^[a-z0-9-]+{pattern}[.]?$'"
+    return f'-m str "{host}" "{host}."'
 
 
 def _host(number: int) -> str:
     return f"zt_host_{number}"
-
-
-def _strangers(sites: Sequence[Site]) -> str:
-    known = " ".join(f"!{_host(number)}" for number, _site in enumerate(sites, 1))
-    condition = f" if {known}" if known else ""
-    return f"  # Hosts that nobody registered.\n  http-request return status 421{condition}\n"
 
 
 def _use(number: int, site: Site, known: dict[Upstream, str]) -> str:

@@ -59,7 +59,7 @@ ANSWERED: Final = (  # of a refusal
 )  # fmt: skip
 
 # A token of a service account. It speaks for its account everywhere: no application may get hold of it.
-TOKEN_PATTERN: Final = "bearer[ ,]*zts_"  # noqa: S105 (recognises tokens, is none)
+TOKEN_PATTERN: Final = "bearer[^a-z0-9]*zts_"  # noqa: S105 (recognises tokens, is none)
 
 
 def spellings(name: str) -> Iterator[str]:

@@ -6,12 +6,15 @@ therefore kept free of anything that can fail.
 
 from typing import Final
 
-from segments.gateway.headers import IDENTITY, SHOWN
+from segments.gateway.headers import IDENTITY, SHOWN, TOKEN_PATTERN
 
+ANSWER_MILLISECONDS: Final = 10_000
+HOLD_MILLISECONDS: Final = 3_600_000
 QUESTION_PREFIX: Final = "/forward-auth/envoy"
 
 SCRIPT: Final = """\
 local EVERY = {milliseconds}
+local HOLD = "{hold_cluster}"
 local IDENTITY = {{ {identity} }}
 local SHOWN = {{ {shown} }}
 
@@ -29,20 +32,32 @@ function envoy_on_request(request)
   for _, name in ipairs(IDENTITY) do
     if headers:get(name) == "" then headers:remove(name) end
   end
-  -- The token of a service account is for the decision point; no application gets hold of it. The relay asks with it.
+  -- The token of a service account is for the decision point; no application gets hold of it.
   local given = headers:get("authorization")
-  if given ~= nil and headers:get("x-zt-relay") == nil and string.find(string.lower(given), "bearer[ ,]*zts_") then
+  if given ~= nil and string.find(string.lower(given), "{token}") then
     headers:remove("authorization")
   end
 end
 
-local function refused(response, kept)
+local function allowed(response, kept)
   local headers = {{
     [":method"] = kept["method"], [":path"] = "{prefix}" .. kept["path"], [":authority"] = kept["host"],
   }}
   for _, name in ipairs(SHOWN) do headers[name] = kept["h:" .. name] end
-  local answer = response:httpCall("{cluster}", headers, nil, 10000)
-  return answer == nil or answer[":status"] ~= "200"
+  local answer = response:httpCall("{cluster}", headers, nil, {timeout})
+  return answer[":status"] == "200"
+end
+
+-- The chunk at hand cannot be touched once the script has waited, but it leaves only when the script goes on: it waits
+-- for an answer that never comes. The connection ends with its idle timeout.
+local function hold(response)
+  local question = {{ [":method"] = "GET", [":path"] = "/", [":authority"] = "hold", ["x-zt-relay"] = "hold" }}
+  local began = response:timestamp()
+  while HOLD ~= "" do
+    response:httpCall(HOLD, question, nil, {hold})
+    if response:timestamp() - began < {hold} then return end  -- it did come: there is nobody to wait for
+    began = response:timestamp()
+  end
 end
 
 function envoy_on_response(response)
@@ -50,24 +65,34 @@ function envoy_on_response(response)
   if kept == nil then return end
   local asked, cut = response:timestamp(), false
   for chunk in response:bodyChunks() do
-    if not cut and response:timestamp() - asked >= EVERY then
-      cut = refused(response, kept)
-      asked = response:timestamp()
+    if cut then
+      chunk:setBytes("")
+    elseif response:timestamp() - asked >= EVERY then
+      -- An error here would let the rest pass; it counts as a no.
+      local went_well, yes = pcall(allowed, response, kept)
+      cut, asked = not (went_well and yes), response:timestamp()
+      if cut then
+        response:streamInfo():drainConnectionUponCompletion()
+        pcall(hold, response)
+      end
     end
-    if cut then chunk:setBytes("") end
   end
 end
 """
 
 
-def script(cluster: str, re_ask_seconds: float) -> str:
-    """The source of the filter."""
+def script(cluster: str, re_ask_seconds: float, hold_cluster: str) -> str:
+    """The source of the filter. `hold_cluster` never answers; without one (empty), one more chunk leaves after a no."""
     return SCRIPT.format(
         milliseconds=int(re_ask_seconds * 1000),
         identity=_strings(IDENTITY),
         shown=_strings(SHOWN),
         prefix=QUESTION_PREFIX,
         cluster=cluster,
+        token=TOKEN_PATTERN,
+        timeout=ANSWER_MILLISECONDS,
+        hold=HOLD_MILLISECONDS,
+        hold_cluster=hold_cluster,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from segments.gateway.headers import FORWARDED, IDENTITY, KNOWN, TARGETS
+from segments.gateway.headers import FORWARDED, IDENTITY, KNOWN, TARGETS, TOKEN_PATTERN
 from segments.gateway.placement import Placement, plain
 from segments.gateway.sites import Route, Site, Upstream, upstreams
 
@@ -41,8 +41,8 @@ http {
   # address line and Host header differ must not be asked about as one and served as the other.
   map $http_host $zt_port { default ""; "~(?<zt_given_port>:[0-9]+)$" $zt_given_port; }
   # The token of a service account is for the decision point; no application gets hold of it.
-  map $http_authorization $zt_authorization { default $http_authorization; "~*^bearer[ ,]*zts_" ""; }
-"""
+  map $http_authorization $zt_authorization { default $http_authorization; "~*^@TOKEN@" ""; }
+""".replace("@TOKEN@", TOKEN_PATTERN)
 
 QUESTION: Final = """\
     # ---- the question
@@ -141,7 +141,7 @@ ENCRYPTION: Final = """\
       proxy_ssl_name {host};
       proxy_ssl_verify on;
       proxy_ssl_verify_depth 4;
-      proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+      proxy_ssl_trusted_certificate {authorities};
 """
 
 
@@ -204,7 +204,10 @@ def _server(number: int, site: Site, known: dict[Upstream, str], placement: Plac
     name = plain(site.host)
     if site.is_wildcard:  # one label; nginx's own `*.` would take several
         name = f'"~^[a-z0-9-]+{_literal(name[1:])}$"'
-    locations = [_location(routes, _variable(number, place), known) for place, routes in enumerate(site.places, 1)]
+    locations = [
+        _location(routes, _variable(number, place), known, placement.authorities)
+        for place, routes in enumerate(site.places, 1)
+    ]
     if not any(route.path == "/" for route in site.routes):
         locations.append(_nowhere())
     parts = [
@@ -220,11 +223,12 @@ def _server(number: int, site: Site, known: dict[Upstream, str], placement: Plac
     return "\n".join(parts)
 
 
-def _location(routes: Sequence[Route], variable: str, known: dict[Upstream, str]) -> str:
+def _location(routes: Sequence[Route], variable: str, known: dict[Upstream, str], authorities: str) -> str:
     route = routes[0]
     single = len(routes) == 1 and not route.methods
     target = f"{route.upstream.scheme}://{known[route.upstream]}" if single else variable
-    encryption = ENCRYPTION.format(host=_bare(route.upstream)) if any(r.upstream.is_encrypted for r in routes) else ""
+    encrypted = [found.upstream for found in routes if found.upstream.is_encrypted]
+    encryption = ENCRYPTION.format(host=_bare(encrypted[0]), authorities=plain(authorities)) if encrypted else ""
     forward = FORWARD.format(
         target=target,
         encryption=encryption,

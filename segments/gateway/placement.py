@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-# No blank, quote, bracket, `$`, `\`, `#`, `;`, `{`, `}`, `` ` ``: nothing of it ends a name in any of the languages.
-PLAIN: Final = re.compile(r"[A-Za-z0-9._~!&',+=:@/*-]+")
+# No blank, quote, `$`, `\`, `#`, `;`, `{`, `}`, `` ` ``: nothing of it ends a name in any of the languages.
+PLAIN: Final = re.compile(r"[A-Za-z0-9._~!&',+=:@/*\[\]-]+")
 HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -51,17 +51,21 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """`certificate` and `key` are PEM files; both, or neither for plain http."""
+    """`certificate` and `key` are PEM files; both, or neither for plain http.
+
+    `authorities` is the file of those whose certificates are believed of an application.
+    """
 
     listen: Address
     decision_point: Address
     certificate: str = ""
     key: str = ""
+    authorities: str = "/etc/ssl/certs/ca-certificates.crt"
 
     def __post_init__(self) -> None:
         if bool(self.certificate) != bool(self.key):
             raise UnwritableError("a certificate goes with its key: give both files, or neither for plain http")
-        for path in filter(None, (self.certificate, self.key)):
+        for path in filter(None, (self.certificate, self.key, self.authorities)):
             plain(path)
 
     @property

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from segments.gateway.headers import SHOWN, TOKEN_PATTERN
+from segments.gateway.headers import IDENTITY, SHOWN, TOKEN_PATTERN
 from segments.gateway.placement import Address
 from segments.gateway.sites import Upstream
 
@@ -22,11 +22,13 @@ logger: Final = logging.getLogger(__name__)
 
 QUESTION_PREFIX: Final = "/forward-auth/envoy"
 RELAY_HEADER: Final = "x-zt-relay"
+HOLD: Final = "hold"  # who says this instead of an upstream wants to wait (segments/gateway/lua.py)
 LONGEST_HEAD: Final = 128 * 1024
 CHUNK: Final = 64 * 1024
 CONNECT_TIMEOUT: Final = 5.0
 HEAD_TIMEOUT: Final = 300.0
 ANSWER_TIMEOUT: Final = 10.0
+IDENTITY_NAMES: Final = frozenset(name.lower() for name in IDENTITY)
 TOKEN: Final = re.compile(TOKEN_PATTERN, re.IGNORECASE)
 YES: Final = re.compile(rb"HTTP/1\.[01] 200[ \r\n]")
 SWITCHED: Final = re.compile(rb"HTTP/1\.1 101[ \r\n]")
@@ -75,7 +77,7 @@ class Head:
         return _written(f"{self.method} {QUESTION_PREFIX}{self.target} HTTP/1.1", kept)
 
     def onward(self) -> bytes:
-        """The request as the application gets it: without what is for the relay, and without a token of ours."""
+        """The request as the application gets it: without the relay's header, empty identities and tokens of ours."""
         kept = [(name, value) for name, value in self.headers if not _is_ours(name, value)]
         if not self.is_upgrade:  # one request a connection: what follows was never asked about
             kept = [(name, value) for name, value in kept if name != "connection"] + [("connection", "close")]
@@ -83,7 +85,9 @@ class Head:
 
 
 def _is_ours(name: str, value: str) -> bool:
-    return name == RELAY_HEADER or (name == "authorization" and TOKEN.search(value) is not None)
+    if name == "authorization":
+        return TOKEN.search(value) is not None
+    return name == RELAY_HEADER or (name in IDENTITY_NAMES and not value)  # unknown is not there, rather than empty
 
 
 def _written(first: str, headers: Iterable[tuple[str, str]]) -> bytes:
@@ -103,7 +107,6 @@ class Relay:
     ) -> None:
         self._decision_point, self._every, self._context = decision_point, every, context
         self._upstreams: dict[str, Upstream] = {}
-        self._open: set[asyncio.Task[None]] = set()
 
     def allow(self, upstreams: Iterable[Upstream]) -> None:
         """Lead to these. Those of before stay: Envoy may use its earlier routes a moment longer."""
@@ -117,6 +120,10 @@ class Relay:
         """One connection from Envoy, from its first line to its end."""
         try:
             head = Head.parse(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), ANSWER_TIMEOUT))
+            if head.value(RELAY_HEADER) == HOLD:
+                await reader.read()  # until Envoy gives up
+                await _close(writer)
+                return
             away_reader, away_writer = await self._reach(head)
         except (RelayError, OSError, EOFError, ValueError, asyncio.LimitOverrunError, ssl.SSLError):
             writer.write(UNREACHABLE)
@@ -176,14 +183,14 @@ async def _both_ways(head: Head, envoy: Side, away: Side) -> None:
     """Carry bytes until either side ends."""
     away[1].write(head.onward())
     await away[1].drain()
+    onward: asyncio.StreamWriter | None = away[1]
     if head.is_upgrade:
         answer = await asyncio.wait_for(away[0].readuntil(b"\r\n\r\n"), HEAD_TIMEOUT)
         envoy[1].write(answer)
         await envoy[1].drain()
         if SWITCHED.match(answer) is None:  # no websocket: what the client sends on was never asked about
-            await _pump(away[0], envoy[1])
-            return
-    pumps = {asyncio.ensure_future(_pump(envoy[0], away[1])), asyncio.ensure_future(_pump(away[0], envoy[1]))}
+            onward = None
+    pumps = {asyncio.ensure_future(_pump(envoy[0], onward)), asyncio.ensure_future(_pump(away[0], envoy[1]))}
     try:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -192,10 +199,11 @@ async def _both_ways(head: Head, envoy: Side, away: Side) -> None:
         await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter | None) -> None:
     while data := await reader.read(CHUNK):
-        writer.write(data)
-        await writer.drain()
+        if writer is not None:
+            writer.write(data)
+            await writer.drain()
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

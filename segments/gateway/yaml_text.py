@@ -1,10 +1,15 @@
-"""Nested values as YAML with comments. Every string is quoted as JSON quotes it, so that none can be read otherwise."""
+"""Nested values as YAML with comments. Every string is quoted as JSON quotes it, so that none can be read otherwise.
+
+Texts of several lines stand as they are: every line of theirs is indented, so that none can end the text.
+"""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Value: TypeAlias = "str | int | float | bool | Sequence[Value] | Mapping[str, Value]"
+BLOCK: Final = re.compile(r"[!-~][ -~]*\n(?:[ -~]*\n)*(?:[ -~]*[!-~]\n)")
 
 
 def emit(value: Mapping[str, Value], comments: Mapping[str, str]) -> str:
@@ -29,6 +34,9 @@ def _pair(key: str, value: Value, comments: dict[str, str], indent: str) -> Iter
         yield f"{indent}{name}:"
         for item in value:
             yield from _item(item, comments, indent)
+    elif isinstance(value, str) and BLOCK.fullmatch(value):
+        yield f"{indent}{name}: |"
+        yield from (f"{indent}  {line}" if line else "" for line in value[:-1].split("\n"))
     else:
         yield f"{indent}{name}: {json.dumps(value)}"
 

@@ -1,6 +1,6 @@
 """The sample applications of the demo: `python -m segments.sample.applications`. Standard library and PyJWT alone.
 
-Three small ones in one process, told apart by their host. They know nothing of segments and roles: they believe the
+Small ones in one process, told apart by their host. They know nothing of segments and roles: they believe the
 signed assertion that comes with each request, and nothing else. docs/verify-assertion.md says how an application does.
 """
 
@@ -53,8 +53,6 @@ class Application(BaseHTTPRequestHandler):
             self.answer(HTTPStatus.OK, "text/css", STYLE)
         elif self.path == "/healthz":
             self.answer(HTTPStatus.OK, "text/plain", b"healthy\n")
-        elif host not in APPLICATIONS:
-            self.answer(HTTPStatus.NOT_FOUND, "text/plain", b"no application of this name\n")
         else:
             self.show(host)
 
@@ -66,7 +64,7 @@ class Application(BaseHTTPRequestHandler):
         except jwt.PyJWTError as error:
             self.answer(HTTPStatus.FORBIDDEN, "text/plain", f"nobody vouches for this request: {error}\n".encode())
             return
-        title, text = APPLICATIONS[host]
+        title, text = APPLICATIONS.get(host, (host.partition(".")[0].capitalize(), "A sample application."))
         page = PAGE.format(title=title, text=text, facts=facts(person), portal=html.escape(PORTAL))
         self.answer(HTTPStatus.OK, "text/html; charset=utf-8", page.encode())
 

@@ -30,7 +30,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def alice() -> User:
-    return factories.alice()
+    return factories.alice(enrolled=False)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import User
+from accounts import tokens
+from accounts.models import ServiceAccount, User
 from tests import factories
 from tests.looks.reading import Page
 from tests.segments import rows
@@ -184,6 +185,20 @@ class TestAdmin:
         ways_out = [form.get("action") for form in page.all("form") if "logout" in form.get("action")]
         assert ways_out == ["/logout/"]
         test_holds_nothing_inline(page)
+
+    def test_pages_of_tokens_hold_nothing_inline_and_name_every_control(self, sam: Client) -> None:
+        account = ServiceAccount.objects.create(name="billing-batch")
+        token, _ = tokens.issue(account=account, expires_at=timezone.now() + timedelta(days=1))
+        place = f"/admin/accounts/serviceaccount/{account.pk}"
+        told = sam.post(f"{place}/tokens/issue/", {"days": "1", "reason": "x"}).content.decode()
+        asked = sam.post(f"{place}/tokens/issue/", {}).content.decode()
+        paths = (f"{place}/tokens/{token.pk}/{what}/" for what in ("rotate", "revoke"))
+        for text in (told, asked, *(get(sam, path) for path in paths)):
+            page = Page.read(text)
+            test_holds_nothing_inline(page)
+            assert page.broken_references() == []
+            assert [name for name in page.nameless_controls() if "nav-filter" not in str(name)] == []
+        assert 'aria-describedby="id_reason_helptext' in asked
 
     def test_deleting_asks_with_verbs(self, sam: Client) -> None:
         place = f"/admin/segments/segment/{rows.segment('finance').pk}"

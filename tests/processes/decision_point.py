@@ -34,13 +34,11 @@ class DecisionPointProcess(OwnProcess):
 
     def __init__(self, folder: Path, *, workers: int = 1, **environment: str) -> None:
         super().__init__(folder, **{"ZT_TRUSTED_PROXIES": "127.0.0.1/32", **environment})
+        self.environment["ZT_DECISION_POINT"] = f"127.0.0.1:{self.port}"
         self.workers = workers
 
     def command(self) -> list[str]:
-        command = ["-m", "uvicorn", "ztproject.asgi:application", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--loop", "uvloop", "--http", "ztproject.request_head:Protocol", "--ws", "none"]
-        command += ["--no-proxy-headers", "--no-access-log", "--no-server-header", "--log-level", "error"]
-        return [*command, *(["--workers", str(self.workers)] if self.workers > 1 else [])]
+        return ["manage.py", "decision_point", "--workers", str(self.workers)]
 
     def ask(self, method: str, target: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Reply:
         """One request as it is written, header by header, and its answer. Text is sent as UTF-8."""

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import sys
 import sysconfig
 import tempfile
 import time
+import urllib.error
 import urllib.request
 import venv
 from collections.abc import Generator
@@ -80,8 +82,9 @@ def warm(tmp_path: Path) -> Path:
     venv.create(folder / ".venv", symlinks=True)
     packages = folder / ".venv" / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
-    lock = (CHECKOUT / "deploy" / "requirements" / "run.txt").read_bytes()
-    (folder / ".venv" / "zt-run.sha256").write_text(hashlib.sha256(lock).hexdigest())
+    for name in ("run", "gateway"):
+        lock = (CHECKOUT / "deploy" / "requirements" / f"{name}.txt").read_bytes()
+        (folder / ".venv" / f"zt-{name}.sha256").write_text(hashlib.sha256(lock).hexdigest())
     return folder
 
 
@@ -307,25 +310,64 @@ def test_set_up_writes_keys_once_and_for_this_user_alone(warm: Path) -> None:
 
 
 @pytest.mark.slow
-def test_demo_serves_until_it_is_stopped_and_a_second_one_changes_nothing(warm: Path, free_port: int) -> None:
-    first = served_and_stopped(warm, free_port, signal.SIGINT)
+def test_demo_serves_until_it_is_stopped_and_a_second_one_changes_nothing(warm: Path, ports: dict[str, int]) -> None:
+    first = served_and_stopped(warm, ports, signal.SIGINT)
     before = state(warm)
-    second = served_and_stopped(warm, free_port, signal.SIGTERM)
+    second = served_and_stopped(warm, ports, signal.SIGTERM)
 
-    assert (first, second) == (b'{"status": "alive"}', b'{"status": "alive"}')
+    assert (first, second) == (SERVED, SERVED)
     assert state(warm) == before
 
 
-def served_and_stopped(folder: Path, port: int, how: signal.Signals) -> bytes:
-    """What a demo answers at /livez; then it is stopped, and nothing of it is left."""
-    process = start(folder, "demo", PORT=str(port))
-    answer = asked(f"http://localhost:{port}/livez", process)
+SERVED = (b'{"status": "alive"}', b'{"status": "alive"}', ("sign_in_required", 401))
+
+
+@pytest.fixture
+def ports() -> dict[str, int]:
+    """A free port for each part of the demo."""
+    names = ("PORT", "DECISION_PORT", "GATEWAY_PORT", "SAMPLE_PORT")
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in names]
+    found = {name: int(server.getsockname()[1]) for name, server in zip(names, servers, strict=True)}
+    for server in servers:
+        server.close()
+    return found
+
+
+def served_and_stopped(
+    folder: Path, ports: dict[str, int], how: signal.Signals
+) -> tuple[bytes, bytes, tuple[str, int]]:
+    """What portal, decision point and gateway of a demo answer; then it is stopped, and nothing of it is left."""
+    process = start(folder, "demo", **{name: str(port) for name, port in ports.items()})
+    portal = asked(f"http://127.0.0.1:{ports['PORT']}/livez", process)
+    decision_point = asked(f"http://127.0.0.1:{ports['DECISION_PORT']}/livez", process)
+    refused = refusal(f"http://127.0.0.1:{ports['GATEWAY_PORT']}/", process)
     process.send_signal(how)
-    output, error = process.communicate(timeout=20)
-    assert (process.returncode, len(error.splitlines())) == (0, 1), error  # what demo_data says beside the passwords
-    assert output.endswith(f"zt: open http://localhost:{port} - Ctrl-C stops it\n")
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 0, error
+    assert f"Open http://localhost:{ports['PORT']} - Ctrl-C stops it.\n" in error
     assert_ended(process)
-    return answer
+    assert [port for port in ports.values() if listens(port)] == []
+    return portal, decision_point, refused
+
+
+def refusal(url: str, process: subprocess.Popen[str]) -> tuple[str, int]:
+    """The reason and the status of an application's refusal, as soon as the gateway has its routes."""
+    request = urllib.request.Request(url, headers={"Host": "ledger.localhost"})
+    while process.poll() is None:
+        try:
+            urllib.request.urlopen(request, timeout=5)
+        except urllib.error.HTTPError as error:
+            if error.code == 401:
+                return json.load(error)["reason"], error.code
+        except OSError:
+            pass
+        time.sleep(0.1)
+    pytest.fail("".join(process.communicate()))
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def asked(url: str, process: subprocess.Popen[str]) -> bytes:
@@ -340,8 +382,8 @@ def asked(url: str, process: subprocess.Popen[str]) -> bytes:
 
 
 def state(folder: Path) -> tuple[str, list[tuple[str, str]], int]:
-    """The keys, the people with their passwords, and how many entries the ledger has."""
+    """The keys, the people with their passwords, and how many entries the ledger has besides decisions."""
     with closing(sqlite3.connect(folder / "db.sqlite3")) as database:
         people = database.execute("select username, password from accounts_user order by username").fetchall()
-        (entries,) = database.execute("select count(*) from audit_entry").fetchone()
+        (entries,) = database.execute("select count(*) from audit_entry where kind <> 'decision'").fetchone()
     return (folder / ".env").read_text(), people, entries

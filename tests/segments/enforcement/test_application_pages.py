@@ -127,6 +127,12 @@ def test_target(case: dict[str, Any]) -> None:
     assert start(value)[0] == expected
 
 
+def test_without_a_portal_nobody_is_led_round_in_circles(tls: Settings) -> None:
+    tls.ZT_PORTAL_URL = ""
+    answer = ask("GET", "/.zt/start")
+    assert (answer.status, header(answer, "location"), heading(answer)) == (403, "", NOTHING)
+
+
 def test_two_pages_are_none() -> None:
     address = urlsplit(header(ask("GET", f"/.zt/start?rd={TOP}a&rd={TOP}b"), "location"))
     assert parse_qs(address.query)["to"] == [TOP]
@@ -158,7 +164,7 @@ def test_a_secret_of_another_name_is_not_taken(tls: Settings) -> None:
 # ---------------------------------------------------------------- and back
 @pytest.fixture
 def session() -> Session:
-    return factories.session(factories.alice())
+    return factories.session(factories.alice(enrolled=False))
 
 
 def ticket(session: Session, secret: str, *, host: str = HOST, target: str = f"{TOP}books?page=2") -> str:
@@ -171,7 +177,8 @@ def kept(secret: str) -> tuple[str, str]:
     return "cookie", f"a=b; __Host-zt-start={secret}; c=d"
 
 
-def test_a_ticket_becomes_the_cookie_of_this_host_and_leads_to_the_page(session: Session) -> None:
+@scenario("SEC-SESS-001")
+def test_a_ticket_becomes_the_cookie_of_this_host_and_leads_to_the_page(case: dict[str, Any], session: Session) -> None:
     secret = new_secret()
     answer = ask("GET", f"/.zt/enter?ticket={ticket(session, secret)}", kept(secret))
     given = re.fullmatch(r"__Host-zt-app=(.*); Path=/; HttpOnly; SameSite=Lax; Secure", header(answer, "set-cookie"))
@@ -329,7 +336,7 @@ def ruled(
 @pytest.fixture
 def vault() -> None:
     segment = rows.segment("vault", name="The <Vault>", state="quarantined")
-    segment.owners.add(factories.carol())
+    segment.owners.add(factories.user("carol", enrolled=False))
     rows.web(segment, HOST, "/vault")
     rows.web(rows.segment("health"), HOST, "/health", anonymous=True)
 
@@ -389,7 +396,7 @@ def test_a_refusal_is_told_on_its_own_host_and_for_five_minutes(change: Callable
 
 def entered() -> Entry:
     """An entry that is no decision."""
-    factories.application_cookie(factories.session(factories.alice()), HOST)
+    factories.application_cookie(factories.session(factories.alice(enrolled=False)), HOST)
     return Entry.objects.get(kind="application.entered")
 
 

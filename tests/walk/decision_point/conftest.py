@@ -1,4 +1,4 @@
-"""A decision point that runs, with a database in which the tests of a module commit."""
+"""A decision point that runs, with a database in which the tests of this folder commit."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,10 +7,10 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from tests.processes.database import own_database
-from tests.walk.applications import Cast, Proxies, policy_and_cast
+from tests.walk.decision_point.applications import Cast, Proxies, policy_and_cast
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def database(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
@@ -18,7 +18,7 @@ def database(
         yield url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def cast(database: str) -> Cast:
     return policy_and_cast()
 
@@ -26,7 +26,7 @@ def cast(database: str) -> Cast:
 Start = Callable[..., Proxies]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def start(database: str, cast: Cast, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """A function that starts one more decision point on this database."""
     started: list[Proxies] = []
@@ -42,6 +42,22 @@ def start(database: str, cast: Cast, tmp_path_factory: pytest.TempPathFactory) -
         proxies.point.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def proxies(start: Start) -> Proxies:
     return start()
+
+
+@pytest.fixture(scope="package")
+def believing_nobody(start: Start) -> Proxies:
+    return start(ZT_TRUSTED_PROXIES="")
+
+
+@pytest.fixture(scope="package")
+def believing_others(start: Start) -> Proxies:
+    return start(ZT_TRUSTED_PROXIES="127.0.0.2/32,10.0.0.0/8,::1/128")
+
+
+@pytest.fixture(scope="package")
+def workers(start: Start) -> Proxies:
+    """Two processes that answer on one address."""
+    return start(workers=2, ZT_DECISION_TIMEOUT="2")
