@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Final
 
-from segments.gateway.headers import IDENTITY, TOKEN_PATTERN
-from segments.gateway.placement import Placement, plain
+from segments.gateway.headers import IDENTITY, OWN_PATHS, TOKEN_PATTERN
+from segments.gateway.placement import Placement, literal, plain
 from segments.gateway.sites import Route, Site
 
 FILE: Final = "Caddyfile"
@@ -46,7 +46,8 @@ HEAD: Final = """\
 	request_header @zt_upgrade Connection Upgrade
 
 	# ---- our own pages on each host: the way to the sign-in and back, and out
-	@zt_own path_regexp ^/\\.zt/
+	# By {{uri}}, which is what is sent; a path matcher of Caddy's looks at the path without `..` and escapes.
+	@zt_own expression `{{uri}}.matches("^{own}([?]|$)")`
 	reverse_proxy @zt_own {decision_point} {{
 		transport http {{
 			dial_timeout 3s
@@ -112,6 +113,7 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
         stripped="\n".join(f"\trequest_header -{pattern}" for pattern in _stripped()),
         decision_point=plain(str(placement.decision_point)),
         strangers=_address(placement, ""),
+        own=OWN_PATHS,
         token=TOKEN_PATTERN,
         bind=plain(placement.listen.bare_host),
         tls=tls,
@@ -145,10 +147,9 @@ def _site(site: Site, placement: Placement, tls: str) -> str:
 
 def _matcher(number: int, route: Route) -> str:
     """Caddy's plain `path` ignores case, so that a prefix is an expression here, literal but for its end."""
-    literal = "".join(f"[{character}]" if character in ".+*" else character for character in plain(route.path))
     case = "(?i)" if route.ignores_case else ""
     lines = [f"\t@zt_route_{number} {{"]
-    lines.append("\t\tpath /*" if route.path == "/" else f'\t\tpath_regexp "{case}^{literal}(/|$)"')
+    lines.append("\t\tpath /*" if route.path == "/" else f'\t\tpath_regexp "{case}^{literal(plain(route.path))}(/|$)"')
     if route.methods:
         lines.append(f"\t\tmethod {' '.join(map(plain, route.methods))}")
     return "\n".join([*lines, "\t}"])

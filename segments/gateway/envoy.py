@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from segments.gateway import answers
-from segments.gateway.headers import ANSWERED, IDENTITY, IDENTITY_PATTERNS, ODD_PATTERN, SHOWN, TARGET_PATTERNS
+from segments.gateway.headers import (
+    ANSWERED,
+    IDENTITY,
+    IDENTITY_PATTERNS,
+    ODD_PATTERN,
+    OWN_PATHS,
+    SHOWN,
+    TARGET_PATTERNS,
+)
 from segments.gateway.lua import QUESTION_PREFIX, script
 from segments.gateway.placement import Address, Placement, plain
 from segments.gateway.sites import Route, Site, Upstream, upstreams
@@ -282,7 +290,7 @@ def _route_configuration(sites: Sequence[Site], *, relay: bool) -> dict[str, Val
 
 def _virtual_host(number: int, site: Site, *, relay: bool) -> Value:
     own: Value = {
-        "match": {"prefix": "/.zt/"},
+        "match": _expression(OWN_PATHS),
         "route": {"cluster": DECISION_POINT, "timeout": ANSWER_TIMEOUT},
         "typed_per_filter_config": {
             "envoy.filters.http.ext_authz": {

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from segments.gateway.headers import FORWARDED, IDENTITY, IDENTITY_PATTERNS, TARGET_PATTERNS, TOKEN_PATTERN
-from segments.gateway.placement import Placement, plain
+from segments.gateway.headers import FORWARDED, IDENTITY, IDENTITY_PATTERNS, OWN_PATHS, TARGET_PATTERNS, TOKEN_PATTERN
+from segments.gateway.placement import Placement, literal, plain
 from segments.gateway.sites import Route, Site, Upstream, upstreams
 
 FILE: Final = "haproxy.cfg"
@@ -54,7 +54,7 @@ FRONTEND: Final = """\
 
   # ---- our own pages on each host: the way to the sign-in and back, and out. Matched as received, not decoded: any
   # other way of writing it is asked about like every path.
-  acl zt_own path -m beg "/.zt/"
+  acl zt_own path -m reg '^{own}$'
   # Hosts that nobody registered.
   http-request return status 421{unknown}
 
@@ -152,6 +152,7 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
         FRONTEND.format(
             identity="|".join(IDENTITY_PATTERNS),
             target="|".join(TARGET_PATTERNS),
+            own=OWN_PATHS,
             scheme=placement.scheme,
             token=f"^{TOKEN_PATTERN}",
             unknown=" unless zt_known" if sites else "",
@@ -191,8 +192,7 @@ def _acl(number: int, site: Site) -> str:
 def _pattern(site: Site) -> str:
     host = plain(site.host)
     if site.is_wildcard:  # one label
-        pattern = "".join(f"[{character}]" if character == "." else character for character in host[1:])
-        return f"-m reg '^[a-z0-9-]+{pattern}[.]?$'"
+        return f"-m reg '^[a-z0-9-]+{literal(host[1:])}[.]?$'"
     return f'-m str "{host}" "{host}."'
 
 
@@ -210,8 +210,7 @@ def _conditions(route: Route) -> str:
     """An `if` knows no brackets: the path as one regular expression, literal but for its end."""
     where = ""
     if route.path != "/":
-        literal = "".join(f"[{character}]" if character in ".+*" else character for character in plain(route.path))
-        where = f' {{ path -m reg{" -i" if route.ignores_case else ""} "^{literal}(/|\\$)" }}'
+        where = f' {{ path -m reg{" -i" if route.ignores_case else ""} "^{literal(plain(route.path))}(/|\\$)" }}'
     methods = f" {{ method {' '.join(map(plain, route.methods))} }}" if route.methods else ""
     return where + methods
 

@@ -58,6 +58,10 @@ ANSWERED: Final = (  # of a refusal
     "Referrer-Policy", "Vary", "X-Content-Type-Options", "X-Frame-Options", "X-ZT-Decision",
 )  # fmt: skip
 
+# Our own pages on each host. Held against the path as it was received: a proxy that cleans a path before it compares,
+# and sends it on as it came, would else lead `/forward-auth/envoy/../../.zt/x` to where identities are told.
+OWN_PATHS: Final = "/[.]zt/[A-Za-z0-9_/-]*"
+
 # A token of a service account. It speaks for its account everywhere: no application may get hold of it.
 TOKEN_PATTERN: Final = "bearer[^a-z0-9]*zts_"  # noqa: S105 (recognises tokens, is none)
 

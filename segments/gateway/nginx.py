@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from segments.gateway.headers import FORWARDED, IDENTITY, KNOWN, TARGETS, TOKEN_PATTERN
-from segments.gateway.placement import Placement, plain
+from segments.gateway.headers import FORWARDED, IDENTITY, KNOWN, OWN_PATHS, TARGETS, TOKEN_PATTERN
+from segments.gateway.placement import Placement, literal, plain
 from segments.gateway.sites import Route, Site, Upstream, upstreams
 
 FILE: Final = "nginx.conf"
@@ -96,6 +96,8 @@ QUESTION: Final = """\
 
     # ---- our own pages on this host: the way to the sign-in and back, and out
     location ^~ /.zt/ {{
+      # nginx chose this by the path without `..` and escapes, and sends the one that came.
+      if ($request_uri !~ "^{own}([?]|$)") {{ return 404; }}
       proxy_pass http://zt_decision_point;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
@@ -203,7 +205,7 @@ def _strangers(placement: Placement) -> str:
 def _server(number: int, site: Site, known: dict[Upstream, str], placement: Placement) -> str:
     name = plain(site.host)
     if site.is_wildcard:  # one label; nginx's own `*.` would take several
-        name = f'"~^[a-z0-9-]+{_literal(name[1:])}$"'
+        name = f'"~^[a-z0-9-]+{literal(name[1:])}$"'
     locations = [
         _location(routes, _variable(number, place), known, placement.authorities)
         for place, routes in enumerate(site.places, 1)
@@ -215,7 +217,7 @@ def _server(number: int, site: Site, known: dict[Upstream, str], placement: Plac
         "  server {",
         _listen(placement),
         f"    server_name {name};\n",
-        QUESTION.format(decision_point=plain(str(placement.decision_point))),
+        QUESTION.format(decision_point=plain(str(placement.decision_point)), own=OWN_PATHS),
         "    # ---- the application, the longest prefix first",
         *locations,
         "  }",
@@ -236,7 +238,7 @@ def _location(routes: Sequence[Route], variable: str, known: dict[Upstream, str]
         removed=_lines(f'proxy_set_header {name} "";' for name in _removed()),
     )
     operator = "~*" if route.ignores_case else "~"
-    where = "/" if route.path == "/" else f'{operator} "^{_literal(plain(route.path))}(?:/|$)"'
+    where = "/" if route.path == "/" else f'{operator} "^{literal(plain(route.path))}(?:/|$)"'
     return f"    location {where} {{\n{_ask()}{forward}    }}"
 
 
@@ -265,11 +267,6 @@ def _folded(name: str) -> str:
 
 def _bare(upstream: Upstream) -> str:
     return plain(upstream.host)
-
-
-def _literal(text: str) -> str:
-    """A text that matches itself alone in a regular expression."""
-    return "".join(f"[{character}]" if character in ".+*" else character for character in text)
 
 
 def _lines(found: Iterable[str]) -> str:

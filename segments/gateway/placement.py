@@ -22,6 +22,11 @@ def plain(text: str) -> str:
     return text
 
 
+def literal(text: str) -> str:
+    """A regular expression that matches this text alone, for texts that `plain` lets through."""
+    return "".join(f"[{character}]" if character in ".+*" else character for character in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A host (a name, an IPv4 address, an IPv6 address in brackets) and a port."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from segments.gateway.headers import IDENTITY_PATTERNS, SEPARATOR, TOKEN_PATTERN
-from segments.gateway.placement import Placement, plain
+from segments.gateway.headers import IDENTITY_PATTERNS, OWN_PATHS, SEPARATOR, TOKEN_PATTERN
+from segments.gateway.placement import Placement, literal, plain
 from segments.gateway.sites import Route, Site, Upstream, upstreams
 from segments.gateway.yaml_text import Value, emit
 
@@ -95,7 +95,7 @@ def _routers(sites: Sequence[Site], known: dict[Upstream, str], placement: Place
             router |= {"service": service, **({"middlewares": list(middlewares)} if middlewares else {})}
             found[name] = router | ({"tls": {}} if placement.is_encrypted else {})
 
-        add(f"zt-{number}-own", f"{host} && PathPrefix(`/.zt/`)", "zt-decision-point")
+        add(f"zt-{number}-own", f"{host} && PathRegexp(`^{OWN_PATHS}$`)", "zt-decision-point")
         for place, route in enumerate(site.routes, 1):
             rule, service = f"{host}{_conditions(route)}", known[route.upstream]
             add(f"zt-{number}-{place}-token", f"{rule} && {TOKEN}", service, "zt-ask", "zt-no-token")
@@ -106,20 +106,16 @@ def _routers(sites: Sequence[Site], known: dict[Upstream, str], placement: Place
 def _host(site: Site) -> str:
     host = plain(site.host)
     if site.is_wildcard:  # one label
-        return f"HostRegexp(`^[a-z0-9-]+{_literal(host[1:])}$`)"
+        return f"HostRegexp(`^[a-z0-9-]+{literal(host[1:])}$`)"
     return f"Host(`{host}`)"
 
 
 def _conditions(route: Route) -> str:
     """`PathPrefix` alone would take `/finance` for something below `/fin`."""
     case = "(?i)" if route.ignores_case else ""
-    path = "" if route.path == "/" else f" && PathRegexp(`{case}^{_literal(plain(route.path))}(/|$)`)"
+    path = "" if route.path == "/" else f" && PathRegexp(`{case}^{literal(plain(route.path))}(/|$)`)"
     methods = " || ".join(f"Method(`{plain(method)}`)" for method in route.methods)
     return path + (f" && ({methods})" if methods else "")
-
-
-def _literal(text: str) -> str:
-    return "".join(f"[{character}]" if character in ".+*" else character for character in text)
 
 
 def _services(known: dict[Upstream, str], placement: Placement) -> Value:

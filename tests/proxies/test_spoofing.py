@@ -114,3 +114,33 @@ def test_a_connection_header_leaves_nobody_else_s_name(ask: Asking, name: str) -
 def test_a_name_without_a_session_is_no_session(ask: Asking) -> None:
     outcome = ask("", Request(headers=[*BROWSER, ("Remote-User", "alice"), ("X-Forwarded-User", "alice")]))
     outcome.assert_refused()
+
+
+# Each proxy reads `..` and escapes in its own way: none of them may lead to where the decision point tells identities.
+AROUND = (
+    "/forward-auth/envoy/../../.zt/x",
+    "/forward-auth/envoy/..%2f..%2f.zt/x",
+    "/forward-auth/envoy/%2e%2e/%2e%2e/.zt/start",
+    "/forward-auth/envoy/public/../../../.zt/x",
+    "//forward-auth/envoy/../../.zt/x",
+    "/.zt/../forward-auth/envoy/public/x",
+    "/.zt/..%2fforward-auth/envoy/public/x",
+    "/.zt/%2e%2e/forward-auth/envoy/public/x",
+    "/.zt/start/../../forward-auth/envoy/public/x",
+    "/.zt//../../forward-auth/traefik",
+    "http://app.example.test/forward-auth/envoy/../../.zt/x",
+)
+
+
+@pytest.mark.parametrize("target", AROUND)
+def test_nobody_is_told_their_own_statement(ask: Asking, target: str) -> None:
+    """What the decision point says with a yes is for applications."""
+    outcome = ask("alice", Request(target))
+    told = {name.lower() for name, _value in outcome.answer.headers}
+    assert not {name for name in told if name.startswith("remote-") or name in {"x-zt-assertion", "x-zt-segment"}}
+    assert outcome.seen == ()
+    assert outcome.status != 200
+
+
+def test_our_own_pages_are_there_all_the_same(ask: Asking) -> None:
+    assert ask("alice", Request("/.zt/sign-out?rd=/../x%2fy")).status == 200
