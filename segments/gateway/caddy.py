@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Final
 
-from segments.gateway.headers import IDENTITY, OWN_PATHS, TOKEN_PATTERN
+from segments.gateway.headers import COOKIE_PATTERN, IDENTITY, OWN_PATHS, TOKEN_PATTERN
 from segments.gateway.placement import Placement, literal, plain
 from segments.gateway.sites import Route, Site
 
@@ -40,10 +40,12 @@ HEAD: Final = """\
 {stripped}
 
 	# `Connection` names headers that end at a proxy: a client must not end ours there.
-	@zt_upgrade header_regexp Connection (?i)\\bupgrade\\b
-	@zt_no_upgrade not header_regexp Connection (?i)\\bupgrade\\b
-	request_header @zt_no_upgrade -Connection
-	request_header @zt_upgrade Connection Upgrade
+	# Websockets are the only thing that a connection may change to.
+	@zt_websocket header_regexp Upgrade (?i)^websocket$
+	@zt_no_websocket not header_regexp Upgrade (?i)^websocket$
+	request_header @zt_no_websocket -Upgrade
+	request_header @zt_no_websocket -Connection
+	request_header @zt_websocket Connection Upgrade
 
 	# ---- our own pages on each host: the way to the sign-in and back, and out
 	# By {{uri}}, which is what is sent; a path matcher of Caddy's looks at the path without `..` and escapes.
@@ -83,6 +85,11 @@ HEAD: Final = """\
 	# The token of a service account is for the decision point; no application gets hold of it.
 	@zt_token header_regexp Authorization (?i)^{token}
 	request_header @zt_token -Authorization
+	# Nor of the cookies by which the decision point knows a visitor; the others stay as they are.
+	request_header Cookie "(?:;[ \t]*{cookie})+(;|$)" "$1"
+	request_header Cookie "^[ \t]*{cookie}(?:;[ \t]*)?(.*)$" "$1"
+	@zt_no_cookie header_regexp Cookie ^$
+	request_header @zt_no_cookie -Cookie
 	header -Server
 }}
 
@@ -113,6 +120,7 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
         stripped="\n".join(f"\trequest_header -{pattern}" for pattern in _stripped()),
         decision_point=plain(str(placement.decision_point)),
         strangers=_address(placement, ""),
+        cookie=COOKIE_PATTERN,
         own=OWN_PATHS,
         token=TOKEN_PATTERN,
         bind=plain(placement.listen.bare_host),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from segments.gateway.headers import FORWARDED, IDENTITY, IDENTITY_PATTERNS, OWN_PATHS, TARGET_PATTERNS, TOKEN_PATTERN
+from segments.gateway.lua import CUT
 from segments.gateway.placement import Placement, literal, plain
 from segments.gateway.sites import Route, Site, Upstream, upstreams
 
@@ -48,6 +49,13 @@ FRONTEND: Final = """\
   http-request del-header '[^A-Za-z0-9-]' -m reg
   http-request del-header '(?i)^({identity})$' -m reg
   http-request del-header '(?i)^({target})$' -m reg
+  # `Connection` names headers that end at a proxy: a client must not end ours at the next one. Websockets are the only
+  # thing that a connection may change to.
+  acl zt_websocket req.fhdr(Upgrade) -m str -i websocket
+  http-request del-header Upgrade unless zt_websocket
+  http-request del-header HTTP2-Settings
+  http-request del-header Connection
+  http-request set-header Connection upgrade if zt_websocket
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Proto {scheme}
   http-request set-header X-Forwarded-Host %[req.hdr(Host)]
@@ -87,6 +95,7 @@ for _, name in ipairs({{ "connection", "content-length", "expect", "host", "keep
 local RETURNED = {{ "cache-control", "content-security-policy", "content-type", "location", "referrer-policy",
   "set-cookie", "vary", "www-authenticate", "x-content-type-options", "x-frame-options", "x-zt-decision" }}
 
+{cut}
 local function all(values)  -- HAProxy counts from 0
   local found = {{}}
   for i = 0, #values do if values[i] ~= nil then found[#found + 1] = values[i] end end
@@ -135,6 +144,12 @@ core.register_action("zt_auth", {{ "http-req" }}, function(txn)
       if value ~= "" then txn.http:req_set_header(name, value) end
     end
     if answer.headers["set-cookie"] then txn:set_var("txn.zt_cookie", answer.headers["set-cookie"][0]) end
+    local cookies = all(txn.http:req_get_headers()["cookie"] or {{}})
+    txn.http:req_del_header("cookie")
+    for _, value in ipairs(cookies) do
+      local left = cut(value)
+      if left ~= "" then txn.http:req_add_header("cookie", left) end
+    end
     txn:set_var("txn.zt_allowed", true)
   elseif answer.status == 401 or answer.status == 403 then
     refuse(txn, answer)
@@ -169,6 +184,7 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
     lua = LUA.format(
         decision_point=plain(str(placement.decision_point)),
         scheme=placement.scheme,
+        cut=CUT,
         identity=_strings(name.lower() for name in IDENTITY),
         forwarded=_strings(name.lower() for name in FORWARDED),
     )

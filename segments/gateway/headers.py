@@ -62,6 +62,10 @@ ANSWERED: Final = (  # of a refusal
 # and sends it on as it came, would else lead `/forward-auth/envoy/../../.zt/x` to where identities are told.
 OWN_PATHS: Final = "/[.]zt/[A-Za-z0-9_/-]*"
 
+# What the decision point knows a visitor by. An application that got hold of it could ask in the visitor's name.
+COOKIE_NAMES: Final = ("__Host-zt-app", "__Host-zt-start", "zt-app", "zt-start")
+COOKIE_PATTERN: Final = "(?:__Host-)?zt-(?:app|start)[ \t]*=[^;]*"
+
 # A token of a service account. It speaks for its account everywhere: no application may get hold of it.
 TOKEN_PATTERN: Final = "bearer[^a-z0-9]*zts_"  # noqa: S105 (recognises tokens, is none)
 

@@ -6,18 +6,32 @@ therefore kept free of anything that can fail.
 
 from typing import Final
 
-from segments.gateway.headers import IDENTITY, SHOWN, TOKEN_PATTERN
+from segments.gateway.headers import COOKIE_NAMES, IDENTITY, SHOWN, TOKEN_PATTERN
 
 ANSWER_MILLISECONDS: Final = 10_000
 HOLD_MILLISECONDS: Final = 3_600_000
 QUESTION_PREFIX: Final = "/forward-auth/envoy"
+
+CUT: Final = """\
+-- A Cookie header without what the decision point knows a visitor by: no application gets hold of it. The others stay
+-- as they are.
+local OURS = { @NAMES@ }
+local function cut(cookies)
+  local kept, found = {}, false
+  for part in string.gmatch(cookies, "[^;]+") do
+    if OURS[string.match(part, "^%s*(.-)%s*=")] then found = true else kept[#kept + 1] = part end
+  end
+  if not found then return cookies end
+  return (string.gsub(table.concat(kept, ";"), "^%s+", ""))
+end
+""".replace("@NAMES@", ", ".join(f'["{name}"] = true' for name in COOKIE_NAMES))
 
 SCRIPT: Final = """\
 local EVERY = {milliseconds}
 local HOLD = "{hold_cluster}"
 local IDENTITY = {{ {identity} }}
 local SHOWN = {{ {shown} }}
-
+{cut}
 function envoy_on_request(request)
   local headers = request:headers()
   -- For the second question: the request as it was shown to the decision point, one header a line.
@@ -36,6 +50,13 @@ function envoy_on_request(request)
   if given ~= nil and string.find(string.lower(given), "{token}") then
     headers:remove("authorization")
   end
+  local left = {{}}
+  for i = 0, headers:getNumValues("cookie") - 1 do
+    local value = cut(headers:getAtIndex("cookie", i))
+    if value ~= "" then left[#left + 1] = value end
+  end
+  headers:remove("cookie")
+  if #left > 0 then headers:add("cookie", table.concat(left, "; ")) end
 end
 
 local function allowed(response)
@@ -89,6 +110,7 @@ def script(cluster: str, re_ask_seconds: float, hold_cluster: str) -> str:
         milliseconds=int(re_ask_seconds * 1000),
         identity=_strings(IDENTITY),
         shown=_strings(SHOWN),
+        cut=CUT,
         prefix=QUESTION_PREFIX,
         cluster=cluster,
         token=TOKEN_PATTERN,

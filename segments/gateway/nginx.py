@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from segments.gateway.headers import FORWARDED, IDENTITY, KNOWN, OWN_PATHS, TARGETS, TOKEN_PATTERN
+from segments.gateway.headers import (
+    COOKIE_NAMES,
+    COOKIE_PATTERN,
+    FORWARDED,
+    IDENTITY,
+    KNOWN,
+    OWN_PATHS,
+    TARGETS,
+    TOKEN_PATTERN,
+)
 from segments.gateway.placement import Placement, literal, plain
 from segments.gateway.sites import Route, Site, Upstream, upstreams
 
@@ -35,14 +44,18 @@ http {
   server_names_hash_bucket_size 512;
   server_names_hash_max_size 8192;
 
-  # `Connection: upgrade` goes on only for who asks for it (websockets).
-  map $http_upgrade $zt_connection { default upgrade; "" ""; }
+  # Websockets are the only thing that a connection may change to.
+  map $http_upgrade $zt_upgrade { default ""; "~*^websocket$" websocket; }
+  map $zt_upgrade $zt_connection { default ""; websocket upgrade; }
   # The port as the client wrote it. The host itself is always $host, by which nginx chose the server: a request whose
   # address line and Host header differ must not be asked about as one and served as the other.
   map $http_host $zt_port { default ""; "~(?<zt_given_port>:[0-9]+)$" $zt_given_port; }
   # The token of a service account is for the decision point; no application gets hold of it.
   map $http_authorization $zt_authorization { default $http_authorization; "~*^@TOKEN@" ""; }
 """.replace("@TOKEN@", TOKEN_PATTERN)
+COOKIES: Final = """\
+  # Nor of the cookies by which the decision point knows a visitor: each map cuts one out, the others stay as they are.
+"""
 
 QUESTION: Final = """\
     # ---- the question
@@ -126,9 +139,10 @@ FORWARD: Final = """\
       proxy_ignore_headers X-Accel-Redirect X-Accel-Expires;  # no application chooses another location
 {encryption}      add_header Set-Cookie $zt_cookie;
       proxy_set_header Host $host$zt_port;
-      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Upgrade $zt_upgrade;
       proxy_set_header Connection $zt_connection;
       proxy_set_header Authorization $zt_authorization;
+      proxy_set_header Cookie $zt_cookies;
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header X-Forwarded-Host $host$zt_port;
@@ -150,9 +164,22 @@ ENCRYPTION: Final = """\
 def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
     """The configuration as files by name. Raises UnwritableError."""
     known = {upstream: f"zt_upstream_{number}" for number, upstream in enumerate(upstreams(sites), 1)}
-    parts = [HEAD, *_upstreams(known, placement), *_choices(sites, known), _strangers(placement)]
+    parts = [HEAD + COOKIES + _cookies(), *_upstreams(known, placement), *_choices(sites, known), _strangers(placement)]
     parts += [_server(number, site, known, placement) for number, site in enumerate(sites, 1)]
     return {FILE: "\n".join([*parts, "}\n"])}
+
+
+def _cookies() -> str:
+    """One map for each name, and one that lets no cookie through where there are still more of ours."""
+    lines, source = [], "$http_cookie"
+    for number in range(1, len(COOKIE_NAMES) + 1):
+        first = f'"~^[ \\t]*{COOKIE_PATTERN}(?:;[ \\t]*)?(?<zt_behind_{number}>.*)$" $zt_behind_{number};'
+        pattern = f"^(?<zt_before_{number}>.*?);[ \\t]*{COOKIE_PATTERN}(?<zt_after_{number}>(?:;.*)?)$"
+        later = f'"~{pattern}" $zt_before_{number}$zt_after_{number};'
+        lines.append(f"  map {source} $zt_cookies_{number} {{ default {source}; {first} {later} }}")
+        source = f"$zt_cookies_{number}"
+    lines.append(f'  map {source} $zt_cookies {{ default {source}; "~(?:^|;)[ \\t]*{COOKIE_PATTERN}" ""; }}')
+    return "\n".join(lines)
 
 
 def _upstreams(known: dict[Upstream, str], placement: Placement) -> list[str]:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from segments.gateway.headers import IDENTITY, SHOWN, TOKEN_PATTERN
+from segments.gateway.headers import COOKIE_NAMES, IDENTITY, SHOWN, TOKEN_PATTERN
 from segments.gateway.placement import Address
 from segments.gateway.sites import Upstream
 
@@ -78,10 +78,22 @@ class Head:
 
     def onward(self) -> bytes:
         """The request as the application gets it: without the relay's header, empty identities and tokens of ours."""
-        kept = [(name, value) for name, value in self.headers if not _is_ours(name, value)]
+        kept = [(name, value) for name, value in _without_our_cookies(self.headers) if not _is_ours(name, value)]
         if not self.is_upgrade:  # one request a connection: what follows was never asked about
             kept = [(name, value) for name, value in kept if name != "connection"] + [("connection", "close")]
         return _written(f"{self.method} {self.target} HTTP/1.1", kept)
+
+
+def _without_our_cookies(headers: Headers) -> Headers:
+    """What the decision point knows a visitor by goes to no application; other cookies stay as they are."""
+    cut = ((name, _cut(value) if name == "cookie" else value) for name, value in headers)
+    return tuple((name, value) for name, value in cut if name != "cookie" or value)
+
+
+def _cut(cookies: str) -> str:
+    parts = cookies.split(";")
+    kept = [part for part in parts if part.partition("=")[0].strip() not in COOKIE_NAMES]
+    return cookies if len(kept) == len(parts) else ";".join(kept).lstrip()
 
 
 def _is_ours(name: str, value: str) -> bool:

@@ -37,10 +37,32 @@ COMMENTS: Final = {
         "Also removed: names by which applications know a user, or the request before it was rewritten."
     ),
     "zt-no-token": "The token of a service account is for the decision point; no application gets hold of it.",
+    "zt-no-upgrade": "Websockets are the only thing that a connection may change to.",
     "routers": "The longest prefix first, by priority. `/.zt/` of each host is ours: to the sign-in and back, and out.",
 }
-STRIPPED: Final = f"(?i)^({'|'.join(IDENTITY_PATTERNS)}|x{SEPARATOR}(original|rewrite|envoy){SEPARATOR}.*)$"
+STRIPPED: Final = "(?i)^({})$".format(
+    "|".join(
+        (
+            *IDENTITY_PATTERNS,
+            f"x{SEPARATOR}(original|rewrite|envoy){SEPARATOR}.*",
+            # Traefik writes these by their own names, and in no other spelling
+            "x([^a-z0-9-]forwarded[^a-z0-9]|-forwarded[^a-z0-9-]).*",
+            f"x{SEPARATOR}forwarded{SEPARATOR}(path|prefix|uri|method|ssl)",
+            f"x{SEPARATOR}(scheme|host)",
+            "x[^a-z0-9-]real[^a-z0-9]ip|x-real[^a-z0-9-]ip",
+            "forwarded",
+        )
+    )
+)
+UPGRADE: Final = "HeaderRegexp(`Upgrade`, `.`) && !HeaderRegexp(`Upgrade`, `(?i)^websocket$`)"
 TOKEN: Final = f"HeaderRegexp(`Authorization`, `(?i)^{TOKEN_PATTERN}`)"
+
+KINDS: Final = {  # Traefik drops a header by a condition on another only where the condition chooses the router
+    "-token-upgrade": (f" && {TOKEN} && {UPGRADE}", ("zt-no-token", "zt-no-upgrade")),
+    "-token": (f" && {TOKEN}", ("zt-no-token",)),
+    "-upgrade": (f" && {UPGRADE}", ("zt-no-upgrade",)),
+    "": ("", ()),
+}
 
 
 def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
@@ -80,13 +102,14 @@ def _middlewares(placement: Placement) -> Value:
     return {
         "zt-ask": {"forwardAuth": ask},
         "zt-no-token": {"headers": {"customRequestHeaders": {"Authorization": ""}}},
+        "zt-no-upgrade": {"headers": {"customRequestHeaders": {"Upgrade": ""}}},
     }
 
 
 def _routers(sites: Sequence[Site], known: dict[Upstream, str], placement: Placement) -> Value:
     """Traefik tries the highest priority first; each is used once, so that the order is the order of the sites."""
     found: dict[str, Value] = {}
-    total = sum(2 * len(site.routes) + 1 for site in sites)
+    total = sum(len(KINDS) * len(site.routes) + 1 for site in sites)
     for number, site in enumerate(sites, 1):
         host = _host(site)
 
@@ -98,8 +121,8 @@ def _routers(sites: Sequence[Site], known: dict[Upstream, str], placement: Place
         add(f"zt-{number}-own", f"{host} && PathRegexp(`^{OWN_PATHS}$`)", "zt-decision-point")
         for place, route in enumerate(site.routes, 1):
             rule, service = f"{host}{_conditions(route)}", known[route.upstream]
-            add(f"zt-{number}-{place}-token", f"{rule} && {TOKEN}", service, "zt-ask", "zt-no-token")
-            add(f"zt-{number}-{place}", rule, service, "zt-ask")
+            for kind, (condition, middlewares) in KINDS.items():
+                add(f"zt-{number}-{place}{kind}", f"{rule}{condition}", service, "zt-ask", *middlewares)
     return found
 
 

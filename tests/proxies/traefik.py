@@ -1,8 +1,8 @@
 """What Traefik v3 does with a rendered configuration. `python traefik.py CONFIG HOST:PORT`.
 
-An own program, since no package has the real one. It follows pkg/middlewares/auth/forward.go of Traefik v3 and Go's
-net/http, and where versions differ it does what the more trusting one did: it resolves no dots, refuses no encoded
-slash, and drops `X-Forwarded-*` of clients in no spelling but the one with dashes.
+An own program, since no package has the real one. It follows pkg/middlewares/auth/forward.go and forwardedheaders of
+Traefik 3.3, and Go's net/http, and where versions differ it does what the more trusting one did: it resolves no dots,
+refuses no encoded slash, and drops `X-Forwarded-*` of clients in no spelling but the one with dashes.
 """
 
 import http.client
@@ -66,16 +66,23 @@ class Request:
             raise RefusedError(501)
         self.target = urllib.parse.quote(self.target.encode("latin-1"), safe="".join(map(chr, range(0x21, 0x7F))))
         named = {name.strip().lower() for name in head.value("connection").split(",")}
-        self.hop_by_hop = HOP_BY_HOP | (named - {""})
+        kept = DROPPED_FROM_CLIENTS | {"upgrade"}  # its own and, for websockets, the one that the name stands for
         self.headers = [
             (name, value)
             for name, value in head.headers
-            if name.lower() not in DROPPED_FROM_CLIENTS | {"host", "content-length", "expect"}
+            if name.lower() not in (named - kept) | DROPPED_FROM_CLIENTS | {"host", "content-length", "expect"}
         ]
+        self.upgrades = "upgrade" in named
 
     @property
     def end_to_end(self) -> Headers:
-        return [(name, value) for name, value in self.headers if name.lower() not in self.hop_by_hop]
+        return [(name, value) for name, value in self.headers if name.lower() not in HOP_BY_HOP]
+
+    @property
+    def upgrade(self) -> Headers:
+        """What goes on of a wish to change the protocol: Go hands on any of them."""
+        wanted = [value for name, value in self.headers if name.lower() == "upgrade"]
+        return [("Connection", "Upgrade"), ("Upgrade", wanted[0])] if self.upgrades and wanted else []
 
     @property
     def path(self) -> str:
@@ -237,7 +244,7 @@ class Connection:
         try:
             connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
             framing = [("Content-Length", str(len(body)))] if body else []
-            for name, value in (*self._headers(request, request.end_to_end), *framing):
+            for name, value in (*self._headers(request, [*request.end_to_end, *request.upgrade]), *framing):
                 connection.putheader(name, value.encode("latin-1"))
             connection.endheaders(body or None)
             answer = connection.getresponse()
@@ -247,7 +254,9 @@ class Connection:
             connection.close()
 
     def _tunnel(self, request: Request, server: tuple[str, int], ahead: bytes) -> None:
-        headers = "".join(f"{name}: {value}\r\n" for name, value in self._headers(request, request.headers))
+        headers = "".join(
+            f"{name}: {value}\r\n" for name, value in self._headers(request, [*request.end_to_end, *request.upgrade])
+        )
         with socket.create_connection(server, timeout=10) as upstream:
             upstream.sendall(f"{request.method} {request.target} HTTP/1.1\r\n{headers}\r\n".encode("latin-1") + ahead)
             upstream.settimeout(None)

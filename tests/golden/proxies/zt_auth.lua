@@ -12,6 +12,18 @@ for _, name in ipairs({ "connection", "content-length", "expect", "host", "keep-
 local RETURNED = { "cache-control", "content-security-policy", "content-type", "location", "referrer-policy",
   "set-cookie", "vary", "www-authenticate", "x-content-type-options", "x-frame-options", "x-zt-decision" }
 
+-- A Cookie header without what the decision point knows a visitor by: no application gets hold of it. The others stay
+-- as they are.
+local OURS = { ["__Host-zt-app"] = true, ["__Host-zt-start"] = true, ["zt-app"] = true, ["zt-start"] = true }
+local function cut(cookies)
+  local kept, found = {}, false
+  for part in string.gmatch(cookies, "[^;]+") do
+    if OURS[string.match(part, "^%s*(.-)%s*=")] then found = true else kept[#kept + 1] = part end
+  end
+  if not found then return cookies end
+  return (string.gsub(table.concat(kept, ";"), "^%s+", ""))
+end
+
 local function all(values)  -- HAProxy counts from 0
   local found = {}
   for i = 0, #values do if values[i] ~= nil then found[#found + 1] = values[i] end end
@@ -60,6 +72,12 @@ core.register_action("zt_auth", { "http-req" }, function(txn)
       if value ~= "" then txn.http:req_set_header(name, value) end
     end
     if answer.headers["set-cookie"] then txn:set_var("txn.zt_cookie", answer.headers["set-cookie"][0]) end
+    local cookies = all(txn.http:req_get_headers()["cookie"] or {})
+    txn.http:req_del_header("cookie")
+    for _, value in ipairs(cookies) do
+      local left = cut(value)
+      if left ~= "" then txn.http:req_add_header("cookie", left) end
+    end
     txn:set_var("txn.zt_allowed", true)
   elseif answer.status == 401 or answer.status == 403 then
     refuse(txn, answer)

@@ -262,6 +262,49 @@ def test_websocket_goes_through(proxy: Running, applications: Applications) -> N
     assert (reached.value("Remote-User"), reached.value("Authorization")) == ("alice", None)
 
 
+@pytest.mark.parametrize("protocol", ["h2c", "websocket2", "TLS/1.0", "websocket, h2c"])
+def test_nothing_but_a_websocket_is_an_upgrade(proxy: Running, protocol: str) -> None:
+    answer = ask(proxy.port, "/allowed", ("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", protocol))
+    if answer.status == 200:
+        assert (answer.got("Upgrade"), answer.got("Connection") in ([], ["close"], ["keep-alive"])) == ([], True)
+    else:  # by themselves
+        assert (proxy.name, answer.status) in {("envoy", 403), ("haproxy", 400)}
+
+
+def test_websocket_is_one_however_it_is_written(proxy: Running) -> None:
+    with Client(proxy.port) as client:
+        client.send("/allowed/ws", *WEBSOCKET[2:], ("Upgrade", "WebSocket"), ("Connection", "keep-alive, Upgrade"))
+        assert client.head().status == 101
+
+
+OURS = [("__Host-zt-app=x", ""), ("zt-app=x; zt-start=y; __Host-zt-start=z", ""), ("zt-app =x;", "")]
+OTHERS = ["a=1", "a=1; b=2;c", 'q="zt-app=x"', "my-zt-app=1", "zt-app2=1; xzt-app=2", "a=zt-app=1", "__Secure-zt-app=1"]
+MIXED = [
+    ("zt-app=x; a=1", "a=1"), ("a=1; zt-app=x", "a=1"), ("a=1; zt-app=x; b=2", "a=1; b=2"),
+    ("a=1;zt-app=x;b=2", "a=1;b=2"), ("zt-start=s; a=1; __Host-zt-app=x=y; b=2; zt-app=z", "a=1; b=2"),
+    ("a=1; zt-app=x; zt-app=y; b=2", "a=1; b=2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cookies", "left"), [*OURS, *((one, one) for one in OTHERS), *MIXED])
+def test_our_cookies_stay_at_the_decision_point(proxy: Running, asked: DecisionPoint, cookies: str, left: str) -> None:
+    answer = ask(proxy.port, "/allowed", ("Cookie", cookies))
+    assert answer.got("Cookie") == ([left] if left else [])
+    assert asked.last.value("Cookie") == cookies.strip()
+
+
+@pytest.mark.parametrize("number", [3, 9])
+def test_many_of_our_cookies_all_stay(proxy: Running, number: int) -> None:
+    """More than nginx can cut out: then no cookie goes on."""
+    answer = ask(proxy.port, "/allowed", ("Cookie", "; ".join(["a=1", *["zt-app=x"] * number, "b=2"])))
+    assert answer.got("Cookie") == ([] if proxy.name == "nginx" and number > 4 else ["a=1; b=2"])
+
+
+def test_our_cookies_stay_on_our_own_pages(proxy: Running, asked: DecisionPoint) -> None:
+    ask(proxy.port, "/.zt/enter?ticket=x", ("Cookie", "zt-start=x; a=1"))
+    assert asked.last.value("Cookie") == "zt-start=x; a=1"
+
+
 def test_websocket_that_is_refused_never_begins(
     proxy: Running, asked: DecisionPoint, applications: Applications
 ) -> None:

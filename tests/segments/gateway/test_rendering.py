@@ -122,13 +122,17 @@ def test_every_identity_header_is_set(name: str) -> None:
         assert [header for header in SHOWN if f'exact: "{header.lower()}"' not in text] == []
 
 
-@pytest.mark.parametrize("header", [*IDENTITY, "X-Remote-User", "X-Forwarded-User", "X-Auth-Request-Email"])
+@pytest.mark.parametrize(
+    "header", [*IDENTITY, "X-Remote-User", "X-Forwarded-User", "X-Auth-Request-Email", "Forwarded", "X-Forwarded-Path"]
+)
 def test_traefik_strips_and_sets_by_one_expression(header: str) -> None:
 
     expression = re.compile(traefik.STRIPPED)
     assert all(expression.search(spelling) for name in (header, header.lower()) for spelling in spellings(name))
     for kept in ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Cookie", "X-Remotely", "Authorization"):
         assert not expression.search(kept)
+    for odd in ("X_Forwarded_For", "X-Forwarded_Host", "X.Forwarded-Proto", "X_Real_IP", "X-Real.IP"):
+        assert expression.search(odd)
 
 
 def test_traefik_asks_before_every_application_and_in_order() -> None:
@@ -137,14 +141,14 @@ def test_traefik_asks_before_every_application_and_in_order() -> None:
     routers = dynamic["routers"]
     for name, router in routers.items():
         assert router.get("middlewares", []) == (
-            [] if name.endswith("-own") else ["zt-ask", "zt-no-token"] if name.endswith("-token") else ["zt-ask"]
+            [] if name.endswith("-own") else ["zt-ask", *(f"zt-no-{word}" for word in name.split("-")[3:])]
         )
         assert (router["service"] == "zt-decision-point") == name.endswith("-own")
     priorities = [router["priority"] for router in routers.values()]
     assert priorities == sorted(set(priorities), reverse=True)
     assert min(priorities) > 0
     assert dynamic["middlewares"]["zt-ask"]["forwardAuth"]["trustForwardHeader"] is False
-    rules = [router["rule"] for name, router in routers.items() if not name.endswith(("-own", "-token"))]
+    rules = [router["rule"] for name, router in routers.items() if not name.endswith(("-own", "-token", "-upgrade"))]
     assert rules == [
         "Host(`ledger.example.test`) && PathRegexp(`^/reports(/|$)`) && (Method(`POST`))",
         "Host(`ledger.example.test`) && PathRegexp(`^/reports(/|$)`) && (Method(`GET`) || Method(`HEAD`))",
