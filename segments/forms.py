@@ -58,13 +58,14 @@ class ResourceForm(forms.ModelForm):
     staff: User
 
     methods = MethodsField(label=gettext_lazy("Methods"))
-    upstream = forms.URLField(
+    upstream = forms.CharField(
         label=gettext_lazy("Upstream"),
         required=False,
         max_length=200,
-        assume_scheme="https",
         widget=forms.URLInput(attrs={"class": "vURLField"}),  # the admin's own also renders a link to it
-        help_text=gettext_lazy("Where the gateway sends allowed requests."),
+        help_text=gettext_lazy(
+            "Where the gateway sends allowed requests: scheme, host and port, such as http://127.0.0.1:9001."
+        ),
     )
     cidrs = NetworksField(label=gettext_lazy("Addresses"), help_text=gettext_lazy("One a line, such as 10.30.1.0/24."))
     labels = LabelsField(label=gettext_lazy("Labels"))

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.networks import network_problem
+from segments.gateway.sites import UpstreamError, parse_upstream
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS_KEYS: Final = frozenset({"days", "from", "to", "tz"})
@@ -85,6 +86,14 @@ def validate_methods(value: Any) -> None:
     for method in methods:
         if not re.fullmatch(r"[A-Z][A-Z-]{0,31}", method) or method in {"TRACE", "TRACK", "CONNECT"}:
             raise refuse(_("“%(value)s” is not a method that can be allowed: write it as GET."), value=method)
+
+
+def validate_upstream(value: Any) -> None:
+    """Scheme, host and port, as every gateway needs it."""
+    try:
+        parse_upstream(value)
+    except UpstreamError as error:
+        raise ValidationError(str(error), code="invalid") from None
 
 
 def validate_ports(value: Any) -> None:

@@ -15,7 +15,7 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from segments import snapshot, version
 from segments.gateway import envoy, process
-from segments.gateway.placement import Placement, UnwritableError
+from segments.gateway.placement import Placement
 from segments.gateway.relay import Relay
 from segments.gateway.sites import Site, sites, upstreams
 from segments.policy.model import WebResource
@@ -34,11 +34,12 @@ class Stored:
 
     version: version.Version
     sites: tuple[Site, ...]
+    complaints: tuple[str, ...] = ()
 
 
-def stored_sites() -> tuple[Site, ...]:
-    """The sites of the stored policy. Raises UpstreamError."""
-    return sites(found for found in snapshot.current().resources if isinstance(found, WebResource))
+def stored_sites(complain: Callable[[str], None]) -> tuple[Site, ...]:
+    """The sites of the stored policy. An upstream that cannot be used is told, and keeps no other from its requests."""
+    return sites((found for found in snapshot.current().resources if isinstance(found, WebResource)), complain)
 
 
 class Gateway:
@@ -96,13 +97,28 @@ class Gateway:
                 raise GatewayError(f"the stored policy cannot be used: {_line(error)}") from error
             self._complain(f"the stored policy cannot be used, so the last routes stay: {_line(error)}")
             return
+        if found is self._stored:
+            self._recover()
+            return
+        if self._stored is None or found.sites != self._stored.sites:
+            try:
+                self._write(found.sites)
+            except (ValueError, OSError) as error:
+                if first:
+                    raise GatewayError(f"the routes cannot be written: {_line(error)}") from error
+                self._complain(f"the routes cannot be written, so the last ones stay: {_line(error)}")
+                return
+            self._say(f"routes of {len(found.sites)} hosts, as of version {found.version.number} of the policy")
+        self._recover()
+        for complaint in found.complaints:
+            if self._stored is None or complaint not in self._stored.complaints:
+                self._say(complaint)
+        self._stored = found
+
+    def _recover(self) -> None:
         if self._complaint:
             self._complain("")
-            self._say("the stored policy can be read again")
-        if self._stored is None or found.sites != self._stored.sites:
-            self._write(found.sites)
-            self._say(f"routes of {len(found.sites)} hosts, as of version {found.version.number} of the policy")
-        self._stored = found
+            self._say("the stored policy can be used again")
 
     def _read(self) -> Stored:
         """In the thread of the database: the version each time, the policy only when that moved."""
@@ -111,17 +127,15 @@ class Gateway:
             now = version.read()
             if self._stored and self._stored.version == now:
                 return self._stored
-            return Stored(now, stored_sites())
+            complaints: list[str] = []
+            return Stored(now, stored_sites(complaints.append), tuple(complaints))
         except DatabaseError:
             connection.close()
             raise
 
     def _write(self, found: tuple[Site, ...]) -> None:
         """Clusters before the routes that lead to them; the relay before both."""
-        try:
-            content = envoy.files(found, self._placement, self._folder)
-        except UnwritableError as error:
-            raise GatewayError(str(error)) from error
+        content = envoy.files(found, self._placement, self._folder)
         self._relay.allow(upstreams(found))
         for name, values in content.items():
             process.put(self._path, name, values)

@@ -4,9 +4,9 @@ Who may pass is decided elsewhere, about each request. This only says where an a
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 from segments.policy.canonical import require_host, require_method, require_path
@@ -18,6 +18,7 @@ UPSTREAM: Final = re.compile(
     r"(?::(?P<port>[0-9]{1,5}))?/?"
 )
 PORTS: Final = {"http": 80, "https": 443}
+NOWHERE: Final = "http://127.0.0.1:1"  # nothing listens there: an allowed request gets a 502 or a 503
 
 
 class UpstreamError(ValueError):
@@ -35,6 +36,8 @@ class Upstream:
     def __post_init__(self) -> None:
         if UPSTREAM.fullmatch(self.url) is None or not 1 <= self.port <= 65535:
             raise ValueError(f"`{shown(self.url)}` is not scheme, host and port")
+        if self.host.startswith("["):
+            IPv6Address(self.host.strip("[]"))
 
     @property
     def url(self) -> str:
@@ -110,11 +113,15 @@ class Site:
         return tuple(found)
 
 
-def sites(resources: Iterable[WebResource]) -> tuple[Site, ...]:
-    """The hosts with an upstream, exact ones before wildcards, each in the order of names. Raises UpstreamError."""
+def sites(resources: Iterable[WebResource], complain: Callable[[str], None] | None = None) -> tuple[Site, ...]:
+    """The hosts with an upstream, exact ones before wildcards, each in the order of names.
+
+    An upstream that cannot be used is told to `complain`, and what is below it leads nowhere: never to the application
+    of a shorter prefix. Without `complain`, raises UpstreamError.
+    """
     hosts: dict[str, list[WebResource]] = {}
     for resource in resources:
-        hosts.setdefault(resource.host, []).append(resource)
+        hosts.setdefault(resource.host, []).append(_usable(resource, complain))
     routes = {host: _routes(found) for host, found in hosts.items()}
     found = (Site(host, _with_wildcard(host, routes)) for host in sorted(hosts, key=_exact_first) if routes[host])
     return tuple(found)
@@ -126,20 +133,33 @@ def upstreams(found: Iterable[Site]) -> tuple[Upstream, ...]:
     return tuple(sorted(every, key=lambda upstream: (upstream.address, upstream.scheme)))
 
 
-def parse_upstream(resource: WebResource) -> Upstream:
-    """Read where a resource's allowed requests go. Raises UpstreamError with what is wrong and the way out."""
-    found = UPSTREAM.fullmatch(resource.upstream)
+def parse_upstream(text: str, of: str = "") -> Upstream:
+    """Read where allowed requests go. Raises UpstreamError with what is wrong and the way out."""
+    found = UPSTREAM.fullmatch(text)
     if found is None:
-        raise UpstreamError(f"{_upstream_of(resource)} {_why_not(resource.upstream)}")
+        raise UpstreamError(f"upstream `{shown(text)}`{of} {_why_not(text)}")
     port = int(found["port"]) if found["port"] else PORTS[found["scheme"]]
+    if not 1 <= port <= 65535:
+        raise UpstreamError(f"upstream `{shown(text)}`{of} has a port that is not between 1 and 65535: name its own")
     try:
         return Upstream(found["scheme"], found["host"], port)
     except ValueError:
-        raise UpstreamError(f"{_upstream_of(resource)} has a port that is not between 1 and 65535") from None
+        raise UpstreamError(
+            f"upstream `{shown(text)}`{of} has an address that is none: write it such as `http://[::1]:9001`"
+        ) from None
 
 
-def _upstream_of(resource: WebResource) -> str:
-    return f"upstream `{shown(resource.upstream)}` of resource `{shown(resource.id)}`"
+def _usable(resource: WebResource, complain: Callable[[str], None] | None) -> WebResource:
+    if not resource.upstream:
+        return resource
+    try:
+        parse_upstream(resource.upstream, f" of resource `{shown(resource.id)}`")
+    except UpstreamError as error:
+        if complain is None:
+            raise
+        complain(f"{error}. Until then its requests lead nowhere.")
+        return replace(resource, upstream=NOWHERE)
+    return resource
 
 
 def _why_not(text: str) -> str:
@@ -178,7 +198,7 @@ def _routes_of_path(resources: Sequence[WebResource]) -> tuple[Route, ...]:
     """One route where the prefix has one upstream; by method where it has several, or where some of it has none."""
     path, ignores_case = resources[0].path, any(resource.case_insensitive for resource in resources)
     leading = [resource for resource in resources if resource.upstream]
-    targets = {resource.id: parse_upstream(resource) for resource in leading}
+    targets = {resource.id: parse_upstream(resource.upstream) for resource in leading}
     if len(leading) == len(resources) and len(set(targets.values())) == 1:
         return (Route(path, targets[leading[0].id], (), ignores_case),)
     leading.sort(key=lambda resource: (resource.methods is None, resource.id))

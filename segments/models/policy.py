@@ -112,7 +112,13 @@ class Resource(models.Model):
         _("path"), max_length=1024, blank=True, help_text=_("A prefix that ends at a slash: / or /books.")
     )
     methods = models.JSONField(_("methods"), null=True, blank=True, validators=[validation.validate_methods])
-    upstream = models.URLField(_("upstream"), blank=True, help_text=_("Where the gateway sends allowed requests."))
+    upstream = models.CharField(  # text: to a field for addresses of the web, a host without a dot is none
+        _("upstream"),
+        max_length=200,
+        blank=True,
+        validators=[validation.validate_upstream],
+        help_text=_("Where the gateway sends allowed requests: scheme, host and port, such as http://127.0.0.1:9001."),
+    )
     case_insensitive = models.BooleanField(_("case-insensitive"), default=False)
     anonymous = models.BooleanField(
         _("anonymous"), default=False, help_text=_("Everybody may call it, without signing in.")

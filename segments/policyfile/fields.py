@@ -127,6 +127,12 @@ def _method(written_as: str) -> str:
     return written_as
 
 
+def _upstream(written_as: str) -> str:
+    if written_as:
+        validation.validate_upstream(written_as)
+    return written_as
+
+
 def _question_time(written_as: str) -> str:
     return notation.moment_text(notation.moment(written_as))
 
@@ -135,6 +141,7 @@ def _question_age(written_as: str) -> str:
     return notation.duration_text(notation.duration(written_as))
 
 
+upstream: Final = written(_upstream)
 email: Final = written(_email)
 username: Final = written(_username)
 moment: Final = written(notation.moment)

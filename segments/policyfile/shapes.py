@@ -33,7 +33,7 @@ WEB: Final[Shape] = {
     "host": Key(fields.host, required=True),
     "path": Key(fields.text, "/"),
     "methods": Key(fields.methods),
-    "upstream": Key(fields.text, ""),
+    "upstream": Key(fields.upstream, ""),
     "case_insensitive": Key(fields.truth, default=False),
     "anonymous": Key(fields.truth, default=False),
 }

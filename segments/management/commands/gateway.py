@@ -17,7 +17,7 @@ from segments.gateway import caddy, envoy, haproxy, nginx, traefik
 from segments.gateway.placement import Address, Placement, UnwritableError
 from segments.gateway.process import NotInstalledError, program
 from segments.gateway.running import Gateway, GatewayError, stored_sites
-from segments.gateway.sites import Site, UpstreamError
+from segments.gateway.sites import Site
 from segments.management.policy_verbs.output import Exit, Output, VerbError
 from segments.snapshot import SnapshotError
 
@@ -65,7 +65,7 @@ class Command(BaseCommand):
                 render(options["proxy"], options["out"], output)
             else:
                 run(options["ask_again"], options["log_level"], output)
-        except (VerbError, GatewayError, NotInstalledError, UnwritableError, UpstreamError) as error:
+        except (VerbError, GatewayError, NotInstalledError, UnwritableError) as error:
             output.complain(str(error))
             sys.exit(Exit.FAILED)
 
@@ -76,7 +76,7 @@ def render(proxy: str, folder: Path | None, output: Output) -> None:
     if settings.ZT_TLS and not placement.is_encrypted:
         output.say(_("ZT_TLS is on and ZT_GATEWAY_CERTIFICATE is not set: this listens without TLS; add yours to it."))
     try:
-        files = RENDERERS[proxy](stored_sites(), placement)
+        files = RENDERERS[proxy](stored_sites(output.complain), placement)
     except (DatabaseError, LookupError, SnapshotError) as error:
         raise VerbError(_("the stored policy cannot be read: %s") % error) from error
     for name, text in files.items():

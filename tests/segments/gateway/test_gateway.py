@@ -418,12 +418,49 @@ def test_new_host_is_served_and_a_removed_one_is_not(gateway: GatewayProcess) ->
     wait_for(lambda: ask(gateway.port, "/allowed", host="gone.test").status == 503)
 
 
-def test_upstream_that_cannot_be_used_keeps_the_last_routes_and_is_told(gateway: GatewayProcess) -> None:
-    gateway.change("UPDATE segments_resource SET upstream = 'http://127.0.0.1:1/base' WHERE name = 'gone'")
-    wait_for(lambda: "upstream `http://127.0.0.1:1/base` of resource `gone` has a path" in gateway.log.read_text())
-    assert ask(gateway.port, "/allowed").status == 200
-    gateway.change("UPDATE segments_resource SET upstream = 'http://127.0.0.1:1' WHERE name = 'gone'")
-    wait_for(lambda: "the stored policy can be read again" in gateway.log.read_text())
+def test_upstream_that_cannot_be_used_leads_nowhere_and_holds_up_nothing(
+    gateway: GatewayProcess, applications: Applications
+) -> None:
+    gateway.change("UPDATE segments_resource SET upstream = 'http://127.0.0.1:1/base' WHERE name = 'reading'")
+    wait_for(lambda: "upstream `http://127.0.0.1:1/base` of resource `reading`" in gateway.log.read_text())
+    wait_for(lambda: ask(gateway.port, "/fin").status == 503)
+    assert ask(gateway.port, "/fin", method="POST").told["name"] == "writing"
+    gateway.change("UPDATE segments_resource SET host = 'moved.test' WHERE name = 'gone'")
+    wait_for(lambda: ask(gateway.port, "/allowed", host="moved.test").status == 503)
+    gateway.change("UPDATE segments_resource SET host = 'gone.test' WHERE name = 'gone'")
+    url = f"http://127.0.0.1:{applications.reading.port}"
+    gateway.change("UPDATE segments_resource SET upstream = ? WHERE name = 'reading'", url)
+    wait_for(lambda: ask(gateway.port, "/fin").status == 200)
+
+
+def test_gateway_starts_with_an_upstream_that_cannot_be_used(
+    tmp_path: Path, stored_policy: Path, asked: DecisionPoint
+) -> None:
+    running = GatewayProcess(tmp_path, stored_policy, asked.port)
+    running.change("UPDATE segments_resource SET upstream = 'ftp://x' WHERE name = 'gone'")
+    try:
+        running.start()
+        assert ask(running.port, "/allowed").told["name"] == "app"
+        assert running.log.read_text().count("upstream `ftp://x` of resource `gone`") == 1
+    finally:
+        running.stop()
+
+
+def test_routes_that_cannot_be_written_keep_the_last_ones(
+    tmp_path: Path, stored_policy: Path, asked: DecisionPoint
+) -> None:
+    running = GatewayProcess(tmp_path, stored_policy, asked.port)
+    try:
+        running.start()
+        (blocked,) = (path / ".routes.json.new" for path in tmp_path.glob("zt-gateway-*"))
+        blocked.mkdir()
+        running.change("UPDATE segments_resource SET host = 'moved.test' WHERE name = 'gone'")
+        wait_for(lambda: "the routes cannot be written, so the last ones stay" in running.log.read_text())
+        assert ask(running.port, "/allowed").told["name"] == "app"
+        blocked.rmdir()
+        wait_for(lambda: ask(running.port, "/allowed", host="moved.test").status == 503)
+    finally:
+        running.stop()
 
 
 def test_database_that_is_gone_keeps_the_last_routes_and_is_told(gateway: GatewayProcess) -> None:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from segments.gateway.sites import Site, UpstreamError, sites, upstreams
+from segments.gateway.sites import NOWHERE, Site, UpstreamError, sites, upstreams
 from segments.policy.model import WebResource
 
 A, B, C = "http://127.0.0.1:9001", "http://127.0.0.1:9002", "https://app.internal"
@@ -127,6 +127,7 @@ def test_upstream_is_scheme_host_and_port(text: str, url: str, is_address: bool)
         ("http://127.0.0.1:9001\n", "is not scheme, host and port"),
         ('http://a";return 200;"', "is not scheme, host and port"),
         ("http://a${HOME}", "is not scheme, host and port"),
+        ("http://[::1::]:9001", "has an address that is none"),
         ("http://127.0.0.1:९", "is not scheme, host and port"),
     ],
 )
@@ -134,3 +135,14 @@ def test_upstream_that_would_change_a_request_is_an_error_that_names_the_resourc
     with pytest.raises(UpstreamError, match="of resource `ledger`") as caught:
         sites([web("ledger", upstream=text)])
     assert why in str(caught.value)
+
+
+def test_upstream_that_cannot_be_used_leaves_the_others_as_they_are() -> None:
+    told: list[str] = []
+    good = [web("a", upstream=A), web("c", host="c.test", upstream=B)]
+    found = sites([*good, web("bad", path="/x", upstream="ftp://x")], told.append)
+    assert table(found) == [("app.test", "/x", "", NOWHERE), ("app.test", "/", "", A), ("c.test", "/", "", B)]
+    assert len(told) == 1
+    assert told[0].startswith("upstream `ftp://x` of resource `bad` does not start with")
+    assert sites(good, told.append) == sites(good)
+    assert len(told) == 1
