@@ -41,6 +41,9 @@ def _answer(family: Family, received: Received, peer: str, at: datetime) -> Answ
     if _is_portal(asked):
         ruling = administrator.refuse(asked.target, context, "the portal's host is no application's")
         return refused(family, received, ruling)
+    if asked.target.path.startswith(application_pages.PREFIX):  # led to the sign-in, a browser would go in circles
+        ruling = administrator.refuse(asked.target, context, "the proxy has to hand `/.zt/` to the decision point")
+        return refused(family, received, ruling)
     visit = Visit(asked, received, context.address, at)
     ruling = _decide(visit, asked, context)
     metrics.DECISIONS.labels(family, ruling.decision.reason).inc()
