@@ -2,11 +2,12 @@
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
 from django.conf import settings
+from django.utils import timezone
 
 from segments import administrator
 from segments.administrator import Ruling
@@ -92,7 +93,9 @@ def refused(family: Family, received: Received, ruling: Ruling) -> Answer:
 
 
 def _allowed(family: Family, visit: Visit, ruling: Ruling) -> Answer:
-    """Yes, with who is asking. Where that cannot be signed, the yes is withdrawn."""
+    """Yes, with who is asking. Where that cannot be signed, or nobody waits for it any more, the yes is withdrawn."""
+    if timezone.now() - visit.at >= timedelta(seconds=settings.ZT_DECISION_TIMEOUT):
+        return refused(family, visit.received, administrator.withdraw(ruling))
     try:
         signed = assertion.sign(ruling, email=visit.email)
     except Exception:

@@ -20,14 +20,13 @@ local SHOWN = {{ {shown} }}
 
 function envoy_on_request(request)
   local headers = request:headers()
-  -- For the second question: the request as it was shown to the decision point.
-  local kept = {{ method = headers:get(":method"), path = headers:get(":path"), host = headers:get(":authority") }}
+  -- For the second question: the request as it was shown to the decision point, one header a line.
+  local kept = {{ headers:get(":method"), headers:get(":path"), headers:get(":authority") }}
   for _, name in ipairs(SHOWN) do
     local value = headers:get(name)
-    if value ~= nil then kept["h:" .. name] = value end
+    if value ~= nil then kept[#kept + 1] = name .. ":" .. value end
   end
-  local metadata = request:streamInfo():dynamicMetadata()
-  for name, value in pairs(kept) do metadata:set("zt", name, value) end
+  request:streamInfo():dynamicMetadata():set("zt", "request", table.concat(kept, "\\n"))
   -- Unknown is not there, rather than there and empty.
   for _, name in ipairs(IDENTITY) do
     if headers:get(name) == "" then headers:remove(name) end
@@ -39,11 +38,16 @@ function envoy_on_request(request)
   end
 end
 
-local function allowed(response, kept)
-  local headers = {{
-    [":method"] = kept["method"], [":path"] = "{prefix}" .. kept["path"], [":authority"] = kept["host"],
-  }}
-  for _, name in ipairs(SHOWN) do headers[name] = kept["h:" .. name] end
+local function allowed(response)
+  local lines = {{}}
+  for line in string.gmatch(response:streamInfo():dynamicMetadata():get("zt")["request"], "[^\\n]+") do
+    lines[#lines + 1] = line
+  end
+  local headers = {{ [":method"] = lines[1], [":path"] = "{prefix}" .. lines[2], [":authority"] = lines[3] }}
+  for i = 4, #lines do
+    local name, value = string.match(lines[i], "^([^:]+):(.*)$")
+    headers[name] = value
+  end
   local answer = response:httpCall("{cluster}", headers, nil, {timeout})
   return answer[":status"] == "200"
 end
@@ -61,15 +65,13 @@ local function hold(response)
 end
 
 function envoy_on_response(response)
-  local kept = response:streamInfo():dynamicMetadata():get("zt")
-  if kept == nil then return end
   local asked, cut = response:timestamp(), false
   for chunk in response:bodyChunks() do
     if cut then
       chunk:setBytes("")
     elseif response:timestamp() - asked >= EVERY then
       -- An error here would let the rest pass; it counts as a no.
-      local went_well, yes = pcall(allowed, response, kept)
+      local went_well, yes = pcall(allowed, response)
       cut, asked = not (went_well and yes), response:timestamp()
       if cut then
         response:streamInfo():drainConnectionUponCompletion()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.portal_process import PortalProcess
 
 from tests.browser.pressing import press
+from tests.processes.portal import PortalProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

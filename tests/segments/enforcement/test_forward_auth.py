@@ -35,10 +35,10 @@ def ask(tls: Settings) -> Callable[..., Answer]:
     key = factories.application_cookie(session)
     long_ago = timezone.now() - timedelta(minutes=5)
 
-    def asking(family: Family = Family.TRAEFIK) -> Answer:
+    def asking(family: Family = Family.TRAEFIK, **ago: float) -> Answer:
         Session.objects.filter(pk=session.pk).update(last_seen_at=long_ago)  # so that it is noted as used
         found = received(family, ("cookie", f"__Host-zt-app={key}"), ("x-forwarded-for", "203.0.113.7"))
-        return forward_auth.answer(family, found, peer="127.0.0.1", at=timezone.now())
+        return forward_auth.answer(family, found, peer="127.0.0.1", at=timezone.now() - timedelta(**ago))
 
     return asking
 
@@ -134,3 +134,11 @@ def test_a_yes_that_cannot_be_signed_is_withdrawn(
         "policy_error",
         allowed.reference,
     )
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(0, 200), (4, 200), (6, 403)])
+def test_a_yes_that_comes_too_late_is_withdrawn(ask: Callable[..., Answer], seconds: float, status: int) -> None:
+    """Whoever asked was told no by then: the ledger says so after the yes."""
+    assert ask(seconds=seconds).status == status
+    said = [entry.data["allowed"] for entry in Entry.objects.filter(kind="decision").order_by("id")]
+    assert said == ([True] if status == 200 else [True, False])
