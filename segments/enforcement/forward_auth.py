@@ -63,8 +63,10 @@ def _why_never(asked: Question) -> str:
         return "the portal's host is no application's"
     if not settings.ZT_TLS and not is_local(host):
         return "without TLS there are applications on localhost alone"
-    if any(path.startswith(application_pages.PREFIX) for path in paths):  # proxies hand these to us, and do not ask
-        return "the path is one of our own pages"
+    if any(
+        path.startswith(application_pages.PREFIX) for path in paths
+    ):  # led to the sign-in, a browser would go in circles
+        return "the proxy has to hand `/.zt/` to the decision point"
     return ""
 
 

@@ -6,6 +6,7 @@ import resource
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
@@ -164,4 +165,5 @@ def _raise_limit_of_files() -> None:
     """A connection that is carried takes two; Envoy inherits the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        with suppress(ValueError, OSError):  # macOS calls some limits infinite that are not
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

