@@ -359,7 +359,7 @@ def _cluster(name: str, address: Address, *, is_address: bool) -> dict[str, Valu
     endpoint: Value = {"endpoint": {"address": _address(address)}}
     return {
         "name": name,
-        "type": "STATIC" if is_address else "STRICT_DNS",
+        **({"type": "STATIC"} if is_address else {"type": "STRICT_DNS", "dns_lookup_family": "ALL"}),
         "connect_timeout": CONNECT_TIMEOUT,
         "circuit_breakers": _limits(),
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
