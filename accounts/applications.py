@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import models, transaction
 
 from accounts import sessions
 from accounts.addresses import Address
@@ -69,7 +69,6 @@ def issue_ticket(*, sid: UUID, host: str, challenge: str, target: str, at: datet
     return ticket
 
 
-@transaction.atomic
 def redeem(*, ticket: str, host: str, secret: str, address: Address | None, at: datetime) -> Entrance | None:
     """Exchange a ticket for a session of `host`. None where it is not good for this host and browser, or any more."""
     if not (SECRET.fullmatch(ticket) and SECRET.fullmatch(secret)):
@@ -77,6 +76,13 @@ def redeem(*, ticket: str, host: str, secret: str, address: Address | None, at: 
     found = ApplicationTicket.objects.filter(
         key_hash=sessions.key_hash(ticket), host=host, challenge=challenge_of(secret), expires_at__gt=at
     )
+    return _exchanged(found, host, address, at) if found.exists() else None  # nobody locks by guessing
+
+
+@transaction.atomic
+def _exchanged(
+    found: models.QuerySet[ApplicationTicket], host: str, address: Address | None, at: datetime
+) -> Entrance | None:
     row = found.select_related("session__user").first()
     # Whoever deletes the row has the ticket: of two that come at once, one does.
     if row is None or not found.delete()[0] or not sessions.is_live(row.session, at):

@@ -7,7 +7,6 @@ breaks in absolute addresses through, and browsers read backslashes, tabs and do
 import re
 from collections.abc import Callable, Collection
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -48,15 +47,6 @@ def requested_target(request: HttpRequest) -> str:
     if len(values) != 1:
         return ""  # two targets may be read differently by two readers
     return safe_target(request, values[0], hosts=registered_hosts()) or ""
-
-
-def destination_host(target: str) -> str:
-    """The host of the application that a safe target leads to, by itself or through `to`; empty for this portal."""
-    parts = urlsplit(target)
-    if parts.hostname:
-        return parts.hostname
-    through = parse_qs(parts.query).get("to", [])
-    return urlsplit(through[0]).hostname or "" if len(through) == 1 else ""
 
 
 def registered_hosts() -> Collection[str]:

@@ -11,10 +11,9 @@ from django.utils.translation import gettext as _
 
 from segments import url_configuration
 from segments.models import Resource
-from segments.validation import is_portal_host, is_wildcard_over_portal, portal_host
+from segments.validation import is_local, is_portal_host, is_wildcard_over_portal, portal_host
 
 INITIAL: Final = ("segments", "0001_initial")
-LOCAL: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
 def views_without_segment(names: Sequence[str]) -> CheckMessage:
@@ -79,7 +78,7 @@ def check_views(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_plain_http(**_kwargs: Any) -> list[CheckMessage]:
-    hosts = [host for host in settings.ALLOWED_HOSTS if not _is_local(host)]
+    hosts = [host for host in settings.ALLOWED_HOSTS if not is_local(host)]
     return [plain_http(hosts)] if hosts and not settings.ZT_TLS else []
 
 
@@ -102,7 +101,3 @@ def check_portal_host(**_kwargs: Any) -> list[CheckMessage]:
     taken = [name for name, host in rows if is_portal_host(host)]
     over = [name for name, host in rows if is_wildcard_over_portal(host)]
     return [*([portal_host_taken(taken)] if taken else []), *([portal_under_wildcard(over)] if over else [])]
-
-
-def _is_local(host: str) -> bool:
-    return host in LOCAL or host.endswith(".localhost")

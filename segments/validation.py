@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.networks import network_problem
 from segments.gateway.sites import UpstreamError, parse_upstream
 
+LOCAL: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS_KEYS: Final = frozenset({"days", "from", "to", "tz"})
 CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
@@ -139,6 +140,11 @@ def application_host(value: str) -> str:
             value=value,
         )
     return host
+
+
+def is_local(host: str) -> bool:
+    """Whether a host is this very machine, for every browser: the one place where plain http crosses no network."""
+    return host in LOCAL or host.endswith(".localhost")
 
 
 def is_portal_host(host: str) -> bool:

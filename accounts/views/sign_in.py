@@ -1,7 +1,7 @@
 """Signing in, step by step, and out. The steps themselves are in accounts.signin."""
 
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -19,7 +19,7 @@ from accounts import factors, qr, signin
 from accounts.authenticators.recovery import RecoveryCodeDevice
 from accounts.authenticators.totp import TOTPDevice
 from accounts.forms import CodeForm, RecoveryForm, SignInForm
-from accounts.return_targets import destination_host, requested_target
+from accounts.return_targets import requested_target
 from accounts.sessions import SessionRequest
 from accounts.signin import RefusedError, SignIn, Step
 from accounts.views.form_posts import bound, form_page, too_soon
@@ -39,7 +39,7 @@ def login(request: SessionRequest) -> HttpResponse:
     if request.method != "POST" and request.user.is_verified():
         return redirect(target or settings.LOGIN_REDIRECT_URL)
     form = bound(SignInForm, request)
-    context = {"form": form, "target": target, "host": destination_host(target), "again": "again" in request.GET}
+    context = {"form": form, "target": target, "host": urlsplit(target).hostname, "again": "again" in request.GET}
     if form.is_valid():
         try:
             return redirect(PAGES[signin.begin(request, **form.cleaned_data, target=target)])

@@ -11,7 +11,9 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
+from segments.administrator import Ruling
 from segments.enforcement.audience import shows_page
+from segments.enforcement.denials import SESSION_CHALLENGE
 from segments.enforcement.proxies import Family, Question, Received, is_websocket
 from segments.policy.model import Subject
 
@@ -30,7 +32,7 @@ OF_PAGES: Final[Headers] = (
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
 )
-SESSION: Final = ("www-authenticate", 'Session realm="ztproject", error="insufficient_user_authentication"')
+SESSION: Final = ("www-authenticate", SESSION_CHALLENGE)
 BEARER: Final = ("www-authenticate", 'Bearer realm="ztproject", error="invalid_token"')  # RFC 6750, 3
 LONGEST_LOCATION: Final = 3000  # nginx reads a head of 4096 bytes unless told otherwise, and fails on a longer one
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -87,18 +89,18 @@ def wants_page(received: Received) -> bool:
     )
 
 
-def unauthorized(challenge: tuple[str, str], told: dict[str, object]) -> Answer:
-    """401 for whoever cannot follow a way to the sign-in: a script, a websocket, a system."""
-    return script(HTTPStatus.UNAUTHORIZED, told, (challenge,))
+def marks(ruling: Ruling) -> Headers:
+    """The reference and the reason of a refusal, for proxies that hand on no body."""
+    return ("x-zt-decision", ruling.reference), ("x-zt-reason", ruling.decision.reason.value)
 
 
-def sign_in(family: Family, question: Question) -> Answer:
+def sign_in(family: Family, question: Question, marked: Headers) -> Answer:
     """The way to prove more, and back to the very page."""
     location = _start(question)
     if family in {Family.NGINX, Family.HAPROXY}:
-        return Answer(HTTPStatus.UNAUTHORIZED, (*ALWAYS, SESSION, ("location", location)))
+        return Answer(HTTPStatus.UNAUTHORIZED, (*ALWAYS, SESSION, *marked, ("location", location)))
     status = HTTPStatus.FOUND if question.target.method in READING else HTTPStatus.SEE_OTHER
-    return redirect(status, location)
+    return redirect(status, location, marked)
 
 
 def _start(question: Question) -> str:

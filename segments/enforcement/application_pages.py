@@ -9,27 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 
 from django.conf import settings
 from django.template.loader import render_to_string
 
 from accounts import applications
-from audit.models import Entry
-from segments.administrator import Ruling
-from segments.enforcement import answers
+from segments.enforcement import answers, refusals
 from segments.enforcement.answers import Answer
-from segments.enforcement.denials import as_told, denial_context
+from segments.enforcement.denials import told_to_scripts
 from segments.enforcement.destinations import Destination, destination
 from segments.enforcement.proxies import Received
 from segments.enforcement.visits import client_address, cookie_name, cookie_of, start_cookie_name
-from segments.explanations import words
-from segments.policy.model import Context, Decision, Reason, WebTarget
+from segments.validation import is_local
 
 PREFIX: Final = "/.zt/"
 ABROAD: Final = timedelta(minutes=15)  # how long a browser may be away for the sign-in
-SHOWN_FOR: Final = timedelta(minutes=5)  # how long a refusal can be read by its reference
 LONGEST_QUESTION: Final = 2000  # the portal's sign-in leads back to no longer an address
 STATIC: Final = Path(settings.BASE_DIR) / "static"
 FILES: Final = {
@@ -64,11 +60,12 @@ class Place:
 def respond(received: Received, *, peer: str, at: datetime) -> Answer:
     """Answer a request below `/.zt/`. A request without one host that can be read is refused."""
     name = received.path.partition("?")[0].removeprefix(PREFIX)
-    method = "GET" if received.method == "HEAD" else received.method
+    # A ticket is not spent by a request that only asks for headers.
+    method = "GET" if received.method == "HEAD" and name not in ("start", "enter") else received.method
     if method == "GET" and name in FILES:
         return _file(*FILES[name])
     top = destination(f"{settings.SCHEME}://{received.value('host')}/", scheme=settings.SCHEME)
-    if top is None or top.path != "/":  # a host with a `/` in it is none
+    if top is None or top.path != "/" or not (settings.ZT_TLS or is_local(top.host)):  # a host with a `/` in it is none
         return problem("host", HTTPStatus.FORBIDDEN)
     page = PAGES.get((method, name))
     if page is None:
@@ -137,44 +134,20 @@ def _sign_out(place: Place) -> Answer:
 # ---------------------------------------------------------------- refused
 def _refused(place: Place) -> Answer:
     """The page, or the fields, of a refusal that nginx could only answer with a number."""
-    entry = Entry.objects.filter(
-        kind="decision", reference=place.parameter("decision")[:40], at__gt=place.at - SHOWN_FOR
-    ).first()
-    told = _told(entry, place) if entry else None
+    reference = place.parameter("decision")
+    told = refusals.recorded(reference, host=place.top.host, viewer=_viewer(place), at=place.at)
     if told is None:
         return problem("refused", HTTPStatus.FORBIDDEN)
     if not answers.wants_page(place.received):
-        return answers.script(HTTPStatus.FORBIDDEN, {"allowed": False, "reason": told.decision.reason.value})
-    return answers.page(HTTPStatus.FORBIDDEN, denied(told))
+        return answers.script(HTTPStatus.FORBIDDEN, told_to_scripts(told))
+    return answers.page(HTTPStatus.FORBIDDEN, refusals.page(told))
 
 
-def _told(entry: Entry, place: Place) -> Ruling | None:
-    """The ruling that an entry records, as far as its page tells. None for one that allowed, or of another host."""
-    data = cast("dict[str, Any]", entry.data)
-    target = WebTarget(data["target"].get("host", ""), data["target"].get("path", ""), data["target"].get("method", ""))
-    of_here = destination(f"{settings.SCHEME}://{target.host}/", scheme=settings.SCHEME)
-    if data["allowed"] or of_here is None or of_here.host != place.top.host:
-        return None
-    decision = Decision(allowed=False, reason=Reason(data["reason"]), segment=entry.subject or None)
-    ruling = Ruling(decision, entry.reference, None, target, Context(at=entry.at))
-    return ruling if entry.actor else as_told(ruling)
-
-
-def denied(ruling: Ruling) -> str:
-    """The page of a refusal. One for a failed decision reads nothing: whatever failed may fail again."""
-    if ruling.decision.reason is Reason.POLICY_ERROR:
-        found = words(Reason.POLICY_ERROR)
-        context = {"why": found.why, "help": found.help, "reference": ruling.reference, "reason": "policy_error"}
-    else:
-        context = denial_context(ruling, _asked(ruling))
-    return _html("denied", context | {"username": ruling.subject.name if ruling.subject else ""})
-
-
-def _asked(ruling: Ruling) -> str:
-    target = ruling.target
-    if not isinstance(target, WebTarget) or not target.host:
-        return ""
-    return f"{target.method} {target.host}{target.path.partition('?')[0]}"
+def _viewer(place: Place) -> str:
+    """The subject id of the person whose live session looks at the page; empty for nobody."""
+    key = cookie_of(place.received, cookie_name())
+    visitor = applications.find(key=key, host=place.top.host, at=place.at) if key else None
+    return visitor.user.subject_id if visitor and visitor.session_active else ""
 
 
 def problem(kind: str, status: HTTPStatus) -> Answer:
@@ -184,11 +157,8 @@ def problem(kind: str, status: HTTPStatus) -> Answer:
 
 # ---------------------------------------------------------------- parts
 def _page(template: str, status: HTTPStatus, headers: answers.Headers = (), **context: Any) -> Answer:
-    return answers.page(status, _html(template, context), headers)
-
-
-def _html(template: str, context: Mapping[str, Any]) -> str:
-    return render_to_string(f"applications/{template}.html", {"portal": settings.ZT_PORTAL_URL, **context})
+    html = render_to_string(f"applications/{template}.html", {"portal": settings.ZT_PORTAL_URL, **context})
+    return answers.page(status, html, headers)
 
 
 def _cookie(name: str, value: str, max_age: int | None = None) -> tuple[str, str]:

@@ -7,9 +7,10 @@ from segments import snapshot
 from segments.administrator import Ruling
 from segments.explanations import words
 from segments.models import Segment
-from segments.policy.model import Decision, Obligation, Reason, WebTarget
+from segments.policy.model import Decision, Obligation, Reason, Subject, WebTarget
 from segments.policy.target import MalformedTargetError, canonical_host
 
+SESSION_CHALLENGE: Final = 'Session realm="ztproject", error="insufficient_user_authentication"'
 # Reasons that say which segments there are and how they stand, with names: nobody is told before they sign in.
 FOR_PEOPLE: Final = frozenset({Reason.UNKNOWN_RESOURCE, Reason.SEGMENT_QUARANTINED})
 SIGN_IN_FIRST: Final = Decision(allowed=False, reason=Reason.SIGN_IN_REQUIRED, obligations=(Obligation.SIGN_IN,))
@@ -17,9 +18,14 @@ SIGN_IN_FIRST: Final = Decision(allowed=False, reason=Reason.SIGN_IN_REQUIRED, o
 
 def as_told(ruling: Ruling) -> Ruling:
     """The refusal as far as whoever asks may know it. The ledger has the reason itself."""
-    if ruling.subject is None and ruling.decision.reason in FOR_PEOPLE and _has_way_in(ruling):
+    if not _is_known(ruling.subject) and ruling.decision.reason in FOR_PEOPLE and _has_way_in(ruling):
         return replace(ruling, decision=SIGN_IN_FIRST)
     return ruling
+
+
+def _is_known(subject: Subject | None) -> bool:
+    """Whether somebody is signed in. A cookie of a session that is over, or of an account that is, proves nothing."""
+    return subject is not None and subject.session_active and subject.active and not subject.quarantined
 
 
 def _has_way_in(ruling: Ruling) -> bool:

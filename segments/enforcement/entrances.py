@@ -4,6 +4,8 @@ The way there is a page that refreshes itself rather than a redirect: a browser 
 after a form was sent (`form-action 'self'`), and a person comes here straight from the sign-in form.
 """
 
+import re
+from typing import Final
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -16,7 +18,9 @@ from segments.administrator import Ruling
 from segments.enforcement.asking import subject_asking
 from segments.enforcement.destinations import Destination, destination
 from segments.policy.model import Context, WebTarget
-from segments.validation import is_portal_host
+from segments.validation import is_local, is_portal_host
+
+PORT: Final = re.compile(r":([0-9]+)\Z")
 
 
 def wanted_application(request: HttpRequest) -> Destination | None:
@@ -26,7 +30,7 @@ def wanted_application(request: HttpRequest) -> Destination | None:
     if wanted is None or applications.CHALLENGE.fullmatch(_challenge(request)) is None:
         return None
     is_application = not is_portal_host(wanted.host) and snapshot.current().index.has_host(wanted.host)
-    return wanted if is_application else None
+    return wanted if is_application and _is_at_its_port(wanted) else None
 
 
 def decide_entrance(request: SessionRequest, wanted: Destination, context: Context) -> Ruling:
@@ -41,6 +45,17 @@ def way_in(request: SessionRequest, wanted: Destination, context: Context) -> st
         sid=request.session.sid, host=wanted.host, challenge=_challenge(request), target=wanted.url, at=context.at
     )
     return f"{wanted.origin}/.zt/enter?{urlencode({'ticket': ticket})}"
+
+
+def _is_at_its_port(wanted: Destination) -> bool:
+    """Whether a ticket is sent to where applications are, not to whoever listens on another port of their host.
+
+    Without TLS there is localhost alone, all of which is one machine of one person.
+    """
+    if not settings.ZT_TLS:
+        return is_local(wanted.host)
+    port = PORT.search(wanted.origin)
+    return (port[1] if port else "443") == str(settings.ZT_APPLICATION_PORT)
 
 
 def _challenge(request: HttpRequest) -> str:

@@ -147,6 +147,8 @@ def _read_forwarded(_received: Received, found: Mapping[str, str]) -> Question:
 
 def _read_envoy(received: Received, found: Mapping[str, str]) -> Question:
     """The request line itself. The scheme is told only where the configuration passes it on."""
+    if any(name.translate(OTHER_SPELLINGS) == "x-forwarded-proto" != name for name, _ in received.headers):
+        raise UnreadableError("another spelling of a header that is believed")
     schemes = received.values("x-forwarded-proto")
     if len(schemes) > 1 or "" in schemes:
         raise UnreadableError("`x-forwarded-proto` is there twice, or empty")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from segments.administrator import Ruling
 from segments.enforcement.audience import shows_page
-from segments.enforcement.denials import as_told, denial_context, told_to_scripts
+from segments.enforcement.denials import SESSION_CHALLENGE, as_told, denial_context, told_to_scripts
 from segments.explanations import words
 from segments.policy.model import Reason, ViewTarget
 
@@ -53,7 +53,7 @@ def _way_back(request: HttpRequest) -> str:
 def _for_scripts(ruling: Ruling, status: int) -> JsonResponse:
     response = JsonResponse(told_to_scripts(ruling), status=status)
     if status == 401:
-        response["WWW-Authenticate"] = 'Session realm="ztproject", error="insufficient_user_authentication"'
+        response["WWW-Authenticate"] = SESSION_CHALLENGE
     return response
 
 

@@ -14,7 +14,7 @@ from segments.enforcement.proxies import Question, Received, is_websocket
 from segments.policy.model import Subject
 from segments.policy.target import MalformedTargetError, canonical_host
 
-BEARER: Final = re.compile(r"bearer +(\S*)", re.IGNORECASE)  # RFC 6750, 2.1
+BEARER: Final = re.compile(r"bearer\s+(\S*)", re.IGNORECASE)  # RFC 6750, 2.1
 
 
 class Visit:
@@ -61,13 +61,14 @@ def start_cookie_name() -> str:
 def token_of(received: Received) -> str:
     """The service account's token that the request comes with; empty for none. Other credentials are not ours to read.
 
-    Beside a token of ours no other `Authorization` counts: two identities are none.
+    Beside a token of ours no other `Authorization` counts, in a line of its own or joined by a proxy: two identities
+    are none.
     """
-    values = received.values("authorization")
-    ours = [found[1] for value in values if (found := BEARER.match(value)) and tokens.looks_like_token(found[1])]
+    given = [part.strip() for value in received.values("authorization") for part in value.split(",")]
+    ours = [found[1] for part in given if (found := BEARER.match(part)) and tokens.looks_like_token(found[1])]
     if not ours:
         return ""
-    return ours[0] if len(values) == 1 else tokens.PREFIX  # which proves nothing
+    return ours[0] if len(given) == 1 else tokens.PREFIX  # which proves nothing
 
 
 def cookie_of(received: Received, name: str) -> str:

@@ -86,6 +86,7 @@ local function hold(response)
 end
 
 function envoy_on_response(response)
+  if response:headers():get(":status") == "101" then return end  -- of a websocket, Envoy does not let a script wait
   local asked, cut = response:timestamp(), false
   for chunk in response:bodyChunks() do
     if cut then

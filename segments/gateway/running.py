@@ -6,6 +6,7 @@ import resource
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
@@ -50,7 +51,7 @@ class Gateway:
     ) -> None:
         self._placement, self._path, self._say, self._log_level = placement, folder, say, log_level
         self._folder = envoy.Folder(str(folder), re_ask_seconds)
-        self._relay = Relay(placement.decision_point, every=re_ask_seconds)
+        self._relay = Relay(placement.decision_point, every=re_ask_seconds, authorities=placement.authorities)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="policy")  # one thread: one connection
         self._stored: Stored | None = None
         self._complaint = ""
@@ -178,4 +179,5 @@ def _raise_limit_of_files() -> None:
     """A connection that is carried takes two; Envoy inherits the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        with suppress(ValueError, OSError):  # macOS calls some limits infinite that are not
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

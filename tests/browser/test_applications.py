@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.proxies, pytest.mark.slow]
 POLICY = """
 version: 1
 roles: [{slug: accountant, name: Accountant}]
-users: [{username: alice, name: Alice Adams, email: alice@example.test, roles: [accountant]}]
+users: [{username: alice, name: Alice Adams, email: alice@localhost, roles: [accountant]}]
 segments:
   - slug: finance
     name: Finance

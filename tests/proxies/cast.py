@@ -8,7 +8,7 @@ portal, and comes to an application with a ticket.
 import json
 
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import get_hasher, make_password
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
@@ -17,8 +17,8 @@ from accounts import applications, sessions
 from accounts.models import Session, User
 from tests import factories
 
-APP = "app.example.test"
-OTHER = "hr.example.test"
+APP = "app.localhost"
+OTHER = "hr.localhost"
 LEAVES = 5  # one session of frank's for each proxy
 
 
@@ -30,6 +30,7 @@ def prepare(policy: str) -> None:
 
 def tell() -> None:
     """Print each person's key for APP, and for alice what the portal and OTHER know her by."""
+    get_hasher().rounds = 4  # type: ignore[attr-defined]  # of this process alone: bcrypt's least
     User.objects.update(password=make_password(factories.PASSWORD))
     portal = {person.username: portal_key(person) for person in User.objects.all()}
     told = {name: application_key(key, APP) for name, key in portal.items()}

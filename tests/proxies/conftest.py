@@ -23,7 +23,7 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[System]:
-    started = System(tmp_path_factory.mktemp("system"))
+    started = System(tmp_path_factory.mktemp("system"), ZT_DECISION_THREADS="8")
     policy = started.folder / "policy.yaml"
     policy.write_text(POLICY.read_text().replace("UPSTREAM", f'"http://127.0.0.1:{upstream.port}"'))
     started.run(f"from tests.proxies import cast; cast.prepare({str(policy)!r})")

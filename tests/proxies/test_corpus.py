@@ -134,7 +134,7 @@ def test_protocol(ask: Asking, case: Case) -> None:
 @CORPUS.of("protocol-upgrade-h2", having="pseudo")
 def test_http_2_without_tls(ask: Asking, case: Case) -> None:
     """Nobody agreed to speak it. A proxy that does all the same refuses what is not one request in one reading."""
-    plain = {":method": "GET", ":scheme": "http", ":authority": "app.example.test", ":path": "/public/x"}
+    plain = {":method": "GET", ":scheme": "http", ":authority": "app.localhost", ":path": "/public/x"}
     also = [(name.lower(), value) for name, value in case["input"].get("client_headers", [])]
     sent = [*(plain | case["input"]["pseudo"]).items(), *also, ("cookie", f"zt-app={ask.keys['alice']}")]
     status = h2.ask(ask.port, [*sent, ("x-case", case["id"])])
@@ -158,7 +158,7 @@ def test_where_a_sign_in_leads_back_to(ask: Asking, case: Case) -> None:
     assert (outcome.status, location.hostname, location.path) == (302, "localhost", "/enter/")
     to = parse_qs(location.query)["to"]
     unchanged = "302-same-host-value-unchanged" in str(case.get("accept"))
-    assert to == ["http://app.example.test/"] or (unchanged and to == [value])
+    assert to == ["http://app.localhost/"] or (unchanged and to == [value])
 
 
 @CORPUS.scenario("SEC-SESS-013")
@@ -179,7 +179,7 @@ def test_answers_of_ours_say_how_to_be_handled(ask: Asking, case: Case) -> None:
     for request in (
         Request("/public/x", headers=BROWSER),
         Request("/public/x", headers=SCRIPT),
-        Request("/.zt/start?rd=http://app.example.test/public/x", headers=BROWSER),
+        Request("/.zt/start?rd=http://app.localhost/public/x", headers=BROWSER),
         Request("/.zt/enter?ticket=x", headers=BROWSER),
         Request("/.zt/nowhere", headers=BROWSER),
         Request("/.zt/sign-out", headers=BROWSER),

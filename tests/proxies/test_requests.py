@@ -18,7 +18,7 @@ ALLOWED = {
     "head": Request(method="HEAD"),
     "options": Request(method="OPTIONS"),
     "upper-case-host": Request(host="APP.Example.TEST"),
-    "port-in-host": Request(host="app.example.test:80"),
+    "port-in-host": Request(host="app.localhost:80"),
     "six-kilobytes-of-header": Request(headers=[("X-Big", "b" * 6000)]),
     "post": Request("/workshop/x", "POST", body=b"a=1"),
     "post-100-kilobytes": Request("/workshop/x", "POST", body=BODY),
@@ -43,7 +43,7 @@ REFUSED = {
 IDENTITY = {
     "remote-user": ["alice"],
     "remote-name": ["Alice Adams"],
-    "remote-email": ["alice@example.test"],
+    "remote-email": ["alice@localhost"],
     "remote-groups": ["everybody,maker,reader"],
 }
 
@@ -84,7 +84,7 @@ def test_a_person_reads_why_and_under_which_reference(ask: Asking) -> None:
     outcome.assert_refused(403)
     page = outcome.answer.body.decode()
     assert "None of your roles opens Finance." in page
-    assert "GET app.example.test/finance/report" in page
+    assert "GET app.localhost/finance/report" in page
     assert REFERENCE.search(page)
     assert outcome.answer.header("content-type") == "text/html; charset=utf-8"
     assert outcome.answer.header("content-security-policy").startswith("default-src 'none'")
@@ -108,7 +108,7 @@ def test_nobody_may_keep_a_decision(ask: Asking) -> None:
 
 
 def test_a_cookie_of_one_application_opens_no_other(ask: Asking) -> None:
-    there = Request("/x", host="hr.example.test")
+    there = Request("/x", host="hr.localhost")
     ask("alice-other", there).assert_served()
     ask("alice", there).assert_refused(401)
     ask("alice-other", Request("/public/x")).assert_refused(401)

@@ -30,8 +30,8 @@ def test_a_browser_is_led_to_the_sign_in_and_told_the_way_back(ask: Asking, who:
         outcome.assert_refused()  # some proxies refuse such bytes themselves
         return
     outcome.assert_refused(302, 303)
-    assert outcome.sign_in == f"http://app.example.test{PAGE}"
-    assert outcome.answer.header("location").startswith("http://app.example.test/.zt/start?")
+    assert outcome.sign_in == f"http://app.localhost{PAGE}"
+    assert outcome.answer.header("location").startswith("http://app.localhost/.zt/start?")
 
 
 @pytest.mark.parametrize(("who", "headers"), UNKNOWN.values(), ids=UNKNOWN)
@@ -47,19 +47,19 @@ def test_a_stranger_learns_nothing_of_what_there_is(ask: Asking, target: str) ->
     if target != "/finance/x" and outcome.status == 404:
         return  # the proxy has no route there, and nothing to ask about
     outcome.assert_refused(302, 303)
-    assert outcome.sign_in == f"http://app.example.test{target}"
+    assert outcome.sign_in == f"http://app.localhost{target}"
 
 
 def test_a_form_is_not_sent_twice(ask: Asking) -> None:
     outcome = ask("", Request("/workshop/x", "POST", headers=BROWSER, body=b"a=1"))
     outcome.assert_refused(302, 303)
-    assert outcome.sign_in == "http://app.example.test/workshop/x"
+    assert outcome.sign_in == "http://app.localhost/workshop/x"
 
 
 def test_a_head_of_a_browser_is_led_as_its_get(ask: Asking) -> None:
     outcome = ask("", Request(PAGE, "HEAD", headers=BROWSER))
     outcome.assert_refused(302, 303)
-    assert outcome.sign_in == f"http://app.example.test{PAGE}"
+    assert outcome.sign_in == f"http://app.localhost{PAGE}"
 
 
 def test_a_websocket_is_led_nowhere(ask: Asking) -> None:
@@ -122,9 +122,9 @@ def browser(ask: Asking, system: System) -> Browser:
 
 
 def test_the_way_through_the_portal_ends_at_the_very_page(browser: Browser) -> None:
-    url = f"http://app.example.test{PAGE}"
+    url = f"http://app.localhost{PAGE}"
     way_in = browser.way_in(url)
-    assert way_in.startswith("http://app.example.test/.zt/enter?ticket=")
+    assert way_in.startswith("http://app.localhost/.zt/enter?ticket=")
     back = browser.open(way_in)
     assert (back.status, back.answer.header("location")) == (303, url)
     cookie = next(line for line in back.answer.headers_named("set-cookie") if line.startswith(COOKIE))
@@ -133,44 +133,43 @@ def test_the_way_through_the_portal_ends_at_the_very_page(browser: Browser) -> N
 
 
 def test_a_ticket_is_good_once_and_in_the_browser_that_asked_for_it(browser: Browser) -> None:
-    url = "http://app.example.test/public/x"
+    url = "http://app.localhost/public/x"
     first = browser.way_in(url)
     thief = Browser(browser.ask, browser.system, "")
     assert (thief.open(first).status, thief.cookies) == (403, {})
-    thief.open("http://app.example.test/.zt/start")
+    thief.open("http://app.localhost/.zt/start")
     assert thief.open(first).status == 403
     assert COOKIE not in thief.cookies
     assert browser.open(first).status == 303
     before = dict(browser.cookies)
     assert browser.open(first).status == 403  # used
     assert browser.cookies == before
-    elsewhere = browser.way_in("http://app.example.test/public/y").replace("app.example.test", "hr.example.test")
+    elsewhere = browser.way_in("http://app.localhost/public/y").replace("app.localhost", "hr.localhost")
     assert browser.open(elsewhere).status == 403
 
 
 def test_leaving_one_application_ends_the_whole_session(ask: Asking, system: System) -> None:
     frank = Browser(ask, system, ask.keys[f"frank-{FAMILIES.index(ask.family)}"])
-    url = "http://app.example.test/public/x"
+    url = "http://app.localhost/public/x"
     other = Browser(ask, system, frank.portal_key)
-    other.open(other.way_in("http://hr.example.test/"))
+    other.open(other.way_in("http://hr.localhost/"))
     frank.open(frank.way_in(url))
     frank.open(url).assert_served()
-    other.open("http://hr.example.test/").assert_served()
+    other.open("http://hr.localhost/").assert_served()
 
-    page = frank.open("http://app.example.test/.zt/sign-out")
+    page = frank.open("http://app.localhost/.zt/sign-out")
     assert page.status == 200
     assert b"Sign out" in page.answer.body
-    leave = "http://app.example.test/.zt/sign-out"
+    leave = "http://app.localhost/.zt/sign-out"
     foreign = [("Origin", "http://evil.test"), ("Sec-Fetch-Site", "cross-site")]
     assert frank.open(leave, "POST", foreign).status == 403
     frank.open(url).assert_served()
     key = frank.cookies[COOKIE]
     assert (
-        frank.open(leave, "POST", [("Origin", "http://app.example.test"), ("Sec-Fetch-Site", "same-origin")]).status
-        == 200
+        frank.open(leave, "POST", [("Origin", "http://app.localhost"), ("Sec-Fetch-Site", "same-origin")]).status == 200
     )
     frank.cookies[COOKIE] = key
-    for gone in (frank.open(url), other.open("http://hr.example.test/")):
+    for gone in (frank.open(url), other.open("http://hr.localhost/")):
         gone.assert_refused(302, 303)
     assert frank.at_portal(f"{system.portal.url}/account/?").status == 302
 
@@ -187,10 +186,10 @@ def test_nothing_below_our_prefix_reaches_the_application(ask: Asking) -> None:
 
 
 def test_the_start_keeps_a_secret_that_no_script_reads(ask: Asking) -> None:
-    outcome = ask("", Request("/.zt/start?rd=http%3A%2F%2Fapp.example.test%2Fpublic%2Fx", headers=BROWSER))
+    outcome = ask("", Request("/.zt/start?rd=http%3A%2F%2Fapp.localhost%2Fpublic%2Fx", headers=BROWSER))
     assert outcome.status == 302
     question = parse_qs(urlsplit(outcome.answer.header("location")).query)
-    assert question["to"] == ["http://app.example.test/public/x"]
+    assert question["to"] == ["http://app.localhost/public/x"]
     cookie = outcome.answer.header("set-cookie")
     assert cookie.split("; ")[1:] == ["Path=/", "HttpOnly", "SameSite=Lax", "Max-Age=900"]
     assert cookie.partition(";")[0].partition("=")[2] not in outcome.answer.header("location")

@@ -7,7 +7,7 @@ from tests.proxies.wire import HELLO, WEBSOCKET, Headers, Request
 
 pytestmark = pytest.mark.proxies
 
-OWN: Headers = [*WEBSOCKET, ("Origin", "http://app.example.test")]
+OWN: Headers = [*WEBSOCKET, ("Origin", "http://app.localhost")]
 
 
 def test_a_websocket_of_the_own_page_is_open_both_ways(ask: Asking) -> None:
@@ -20,9 +20,7 @@ def test_a_program_sends_no_origin(ask: Asking) -> None:
     assert ask("alice", Request("/public/socket", headers=WEBSOCKET)).status == 101
 
 
-@pytest.mark.parametrize(
-    "origin", ["https://evil.test", "null", "http://hr.example.test", "https://app.example.test", ""]
-)
+@pytest.mark.parametrize("origin", ["https://evil.test", "null", "http://hr.localhost", "https://app.localhost", ""])
 def test_a_foreign_page_gets_none(ask: Asking, origin: str) -> None:
     ask("alice", Request("/public/socket", headers=[*WEBSOCKET, ("Origin", origin)])).assert_refused(400, 401, 403)
 
@@ -42,4 +40,4 @@ def test_an_upgrade_to_something_else_opens_no_tunnel(ask: Asking) -> None:
 
 
 def test_connect_opens_no_tunnel(ask: Asking) -> None:
-    ask("alice", Request("app.example.test:80", "CONNECT")).assert_refused()
+    ask("alice", Request("app.localhost:80", "CONNECT")).assert_refused()

@@ -23,7 +23,7 @@ class Request:
 
     target: str = "/public/x"
     method: str = "GET"
-    host: str | None = "app.example.test"
+    host: str | None = "app.localhost"
     headers: Headers = field(default_factory=list)
     body: bytes = b""
     chunked: bool = False

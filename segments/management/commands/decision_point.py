@@ -38,6 +38,7 @@ class Command(BaseCommand):
             ws="none",  # a question about a websocket is an ordinary request here
             proxy_headers=False,  # who is behind the proxies is found where a decision is taken
             server_header=False,
+            timeout_keep_alive=75,  # longer than proxies keep a connection that idles: none of them meets a closed one
             access_log=False,  # the ledger has every decision
             log_level="error",
         )

@@ -60,7 +60,8 @@ def serve(parts: dict[str, list[str]]) -> str:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda found, _frame: stopped.append(found))
     environment = os.environ | {"ZT_PORTAL_URL": settings.ZT_PORTAL_URL}
-    environment.setdefault("ZT_TRUSTED_PROXIES", LOOPBACK)
+    if not settings.ZT_TRUSTED_PROXIES:
+        environment["ZT_TRUSTED_PROXIES"] = LOOPBACK
     # In sessions of their own: Ctrl-C reaches this process alone, which stops the others in order.
     running = {
         name: subprocess.Popen(  # noqa: S603 (fixed arguments, no shell)

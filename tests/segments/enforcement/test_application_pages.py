@@ -1,5 +1,6 @@
 """Our pages on an application's own host: to the portal and back, out, and why not."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +13,7 @@ from pytest_django import Settings
 
 from accounts import applications
 from accounts.applications import challenge_of, new_secret
-from accounts.models import ApplicationSession, ApplicationTicket, Session
+from accounts.models import ApplicationSession, ApplicationTicket, Session, User
 from audit.models import Entry
 from segments import administrator
 from segments.administrator import Ruling
@@ -257,8 +258,9 @@ def test_a_ticket_that_was_stored_with_a_page_of_another_host_leads_nowhere(sess
 
 
 # ---------------------------------------------------------------- out
-def visiting(session: Session) -> tuple[str, str]:
-    return "cookie", f"__Host-zt-app={factories.application_cookie(session, HOST)}"
+def visiting(session: Session, host: str = HOST) -> tuple[str, str]:
+    known = host.lower().rstrip(".").partition(":")[0]
+    return "cookie", f"__Host-zt-app={factories.application_cookie(session, known)}"
 
 
 def is_over(session: Session) -> bool:
@@ -321,6 +323,12 @@ def test_a_cookie_of_another_host_signs_nobody_out(session: Session) -> None:
 
 
 # ---------------------------------------------------------------- why not
+def seen_by_alice(method: str, target: str, **how: Any) -> Answer:
+    """What alice, who is signed in, gets to see."""
+    person = User.objects.filter(username="alice").first() or factories.alice(enrolled=False)
+    return ask(method, target, visiting(factories.session(person), how.get("host", HOST)), **how)
+
+
 ALICE = Subject(id="user:alice", name="Alice", kind=SubjectKind.USER, roles=frozenset({"everybody"}))
 
 
@@ -344,7 +352,7 @@ def vault() -> None:
 @pytest.mark.usefixtures("vault")
 def test_a_refusal_is_told_by_its_reference() -> None:
     ruling = ruled()
-    answer = ask("GET", f"/.zt/refused?decision={ruling.reference}")
+    answer = seen_by_alice("GET", f"/.zt/refused?decision={ruling.reference}")
     text = answer.body.decode()
     assert (answer.status, heading(answer)) == (403, REFUSED)
     told = ["GET App.Example.Test:443/vault/a", "The &lt;Vault&gt;", "Carol", ruling.reference, "segment_quarantined"]
@@ -354,9 +362,12 @@ def test_a_refusal_is_told_by_its_reference() -> None:
 
 @pytest.mark.usefixtures("vault")
 def test_a_script_is_told_the_reason() -> None:
-    target = f"/.zt/refused?decision={ruled().reference}"
-    answer = respond(Received("GET", target, (("host", HOST),)), peer="127.0.0.1", at=timezone.now())
-    assert (answer.status, answer.body) == (403, b'{"allowed": false, "reason": "segment_quarantined"}')
+    reference = ruled().reference
+    cookie = visiting(factories.session(factories.alice(enrolled=False)))
+    found = Received("GET", f"/.zt/refused?decision={reference}", (("host", HOST), cookie))
+    answer = respond(found, peer="127.0.0.1", at=timezone.now())
+    told = json.loads(answer.body)
+    assert (answer.status, told["reason"], told["decision"]) == (403, "segment_quarantined", reference)
 
 
 @pytest.mark.usefixtures("vault")
@@ -364,6 +375,9 @@ def test_nobody_is_told_by_reference_what_is_not_told_before_the_sign_in() -> No
     """A script learns the reference with its 401, and must not learn more by it."""
     text = ask("GET", f"/.zt/refused?decision={ruled(subject=None).reference}").body.decode()
     assert "sign_in_required" in text
+    of_somebody = ask("GET", f"/.zt/refused?decision={ruled().reference}").body.decode()
+    assert "sign_in_required" in of_somebody
+    text += of_somebody
     assert [part for part in ("Vault", "Carol", "quarantined") if part in text] == []
 
 
@@ -371,13 +385,13 @@ def test_nobody_is_told_by_reference_what_is_not_told_before_the_sign_in() -> No
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda: ask("GET", f"/.zt/refused?decision={ruled().reference}"), True),
-        (lambda: ask("GET", f"/.zt/refused?decision={ruled().reference}", host=f"{HOST}:8443"), True),
-        (lambda: ask("GET", f"/.zt/refused?decision={ruled().reference}", host=OTHER), False),
-        (lambda: ask("GET", f"/.zt/refused?decision={ruled().reference}", minutes=4.9), True),
-        (lambda: ask("GET", f"/.zt/refused?decision={ruled().reference}", minutes=5), False),
-        (lambda: ask("GET", f"/.zt/refused?decision={ruled().reference.lower()}"), False),
-        (lambda: ask("GET", f"/.zt/refused?decision={ruled().reference}x"), False),
+        (lambda: seen_by_alice("GET", f"/.zt/refused?decision={ruled().reference}"), True),
+        (lambda: seen_by_alice("GET", f"/.zt/refused?decision={ruled().reference}", host=f"{HOST}:8443"), True),
+        (lambda: seen_by_alice("GET", f"/.zt/refused?decision={ruled().reference}", host=OTHER), False),
+        (lambda: seen_by_alice("GET", f"/.zt/refused?decision={ruled().reference}", minutes=4.9), True),
+        (lambda: seen_by_alice("GET", f"/.zt/refused?decision={ruled().reference}", minutes=5), False),
+        (lambda: seen_by_alice("GET", f"/.zt/refused?decision={ruled().reference.lower()}"), False),
+        (lambda: seen_by_alice("GET", f"/.zt/refused?decision={ruled().reference}x"), False),
         (lambda: ask("GET", "/.zt/refused?decision={0}&decision={0}".format(ruled().reference)), False),
         (lambda: ask("GET", "/.zt/refused?decision=D-0000-0000-0000"), False),
         (lambda: ask("GET", "/.zt/refused?decision="), False),
@@ -428,7 +442,8 @@ def allowed() -> Ruling:
         ("GET", "/.zt/start?" + "&".join(f"a{number}=1" for number in range(11)), 403),
         ("GET", "/.zt/enter?" + "&" * 100_000, 403),
         ("HEAD", "/.zt/sign-out", 200),
-        ("HEAD", "/.zt/start", 302),
+        ("HEAD", "/.zt/start", 404),
+        ("HEAD", "/.zt/enter?ticket=x", 404),
     ],
 )
 def test_what_is_no_page_of_ours_is_a_page_that_says_so(method: str, target: str, status: int) -> None:

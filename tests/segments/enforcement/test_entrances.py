@@ -82,10 +82,31 @@ def test_a_page_leads_to_the_application_with_a_ticket(browser: Client, alice: U
     )
 
 
-def test_the_host_keeps_its_port_and_is_compared_without(browser: Client) -> None:
+def test_the_host_keeps_its_port_and_is_compared_without(browser: Client, settings: Settings) -> None:
+    settings.ZT_APPLICATION_PORT = 8443
     way = way_of(browser.get(question(f"https://APP.example.test:8443/a")).content.decode())  # noqa: F541
     assert way.startswith(f"https://{HOST}:8443/.zt/enter?ticket=")
     assert ApplicationTicket.objects.get().host == HOST
+
+
+@pytest.mark.parametrize(
+    ("port", "written", "status"),
+    [
+        (443, "", 200),
+        (443, ":443", 200),
+        (443, ":9443", 404),
+        (8443, "", 404),
+        (8443, ":8443", 200),
+        (8443, ":443", 404),
+    ],
+)
+def test_a_ticket_goes_to_the_port_of_applications_alone(
+    browser: Client, settings: Settings, port: int, written: str, status: int
+) -> None:
+    """Whoever listens on another port of a registered host would redeem it with a secret of their own."""
+    settings.ZT_APPLICATION_PORT = port
+    assert browser.get(question(f"https://{HOST}{written}/a")).status_code == status
+    assert ApplicationTicket.objects.count() == (status == 200)
 
 
 @pytest.mark.parametrize(

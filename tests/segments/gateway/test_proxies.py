@@ -2,11 +2,13 @@
 
 import hashlib
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from segments.gateway import envoy
 from segments.gateway.placement import Address, Placement
 from segments.gateway.sites import Site, sites
 from segments.policy.model import WebResource
@@ -15,6 +17,8 @@ from tests.segments.gateway.conftest import Applications
 from tests.segments.gateway.gateway_process import free_port
 from tests.segments.gateway.proxies import Proxy, parameters, running, write
 from tests.segments.gateway.stand_ins import IDENTITY, DecisionPoint
+
+pytestmark = pytest.mark.proxies
 
 TOKEN = "Bearer zts_abcdefghijklmnopqrstuvwxyz"
 
@@ -329,6 +333,34 @@ def test_decision_point_that_is_down_lets_nothing_through(
             client.send("/allowed", *WEBSOCKET)
             assert client.head().status == 503
     assert len(applications.app.seen) == before
+
+
+@pytest.mark.parametrize("shown", [found for found in parameters() if found.id == "envoy"])  # type: ignore[attr-defined]
+def test_envoy_alone_asks_again_about_what_lasts_and_leaves_websockets(
+    shown: Proxy, tmp_path: Path, applications: Applications, asked: DecisionPoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(envoy, "RE_ASK_SECONDS", 0.5)
+    placement = Placement(Address("127.0.0.1", free_port()), Address("127.0.0.1", asked.port))
+    with (
+        running(shown, tmp_path, stored(applications), placement) as port,
+        Client(port) as lasting,
+        Client(port) as socket,
+    ):
+        socket.send("/allowed/ws", *WEBSOCKET)
+        assert socket.head().status == 101
+        lasting.send("/stream?seconds=20")
+        assert lasting.head().status == 200
+        time.sleep(1.5)
+        socket.socket.sendall(b"ping")
+        assert socket.more() == b"ping"
+        lasting.more()
+        assert len(asked.questions()) >= 3
+        asked.open = False
+        time.sleep(1.5)
+        lasting.more()  # what had been sent until then
+        lasting.socket.settimeout(1)
+        with pytest.raises(TimeoutError):
+            lasting.more()
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
