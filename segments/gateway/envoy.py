@@ -5,23 +5,28 @@ from dataclasses import dataclass
 from typing import Final
 
 from segments.gateway import answers
+from segments.gateway.envoy_clusters import (
+    DECISION_POINT,
+    MOST_CONNECTIONS,
+    RELAY,
+    TYPE,
+    cluster_name,
+    clusters,
+    relay_cluster,
+    socket_address,
+)
 from segments.gateway.headers import ANSWERED, IDENTITY, IDENTITY_PATTERNS, ODD_PATTERN, SHOWN, TARGET_PATTERNS
 from segments.gateway.lua import QUESTION_PREFIX, script
-from segments.gateway.placement import Address, Placement, plain
-from segments.gateway.sites import Route, Site, Upstream, upstreams
+from segments.gateway.placement import Placement, plain
+from segments.gateway.sites import Route, Site
 from segments.gateway.yaml_text import Value, emit
 
 FILE: Final = "envoy.yaml"
-DECISION_POINT: Final = "zt_decision_point"
-RELAY: Final = "zt_relay"
 RELAY_HEADER: Final = "x-zt-relay"
 ROUTES: Final = "zt_routes"
-CONNECT_TIMEOUT: Final = "3s"
 ANSWER_TIMEOUT: Final = "10s"
 IDLE_TIMEOUT: Final = "300s"
-MOST_CONNECTIONS: Final = 20_000
 RE_ASK_SECONDS: Final = 30
-TYPE: Final = "type.googleapis.com/envoy"
 _WITHOUT_LUA: Final[Mapping[str, Value]] = {
     "envoy.filters.http.lua": {"@type": f"{TYPE}.extensions.filters.http.lua.v3.LuaPerRoute", "disabled": True}
 }
@@ -78,7 +83,7 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
     """One static configuration. Raises UnwritableError."""
     routes: Value = {"name": ROUTES, **_route_configuration(sites, relay=False)}
     listener = _listener(placement, {"route_config": routes}, RE_ASK_SECONDS)
-    static: Value = {"listeners": [listener], "clusters": _clusters(sites, placement)}
+    static: Value = {"listeners": [listener], "clusters": clusters(sites, placement)}
     return {FILE: HEAD + emit({"static_resources": static}, COMMENTS)}
 
 
@@ -95,16 +100,16 @@ def bootstrap(placement: Placement, folder: Folder) -> Mapping[str, Value]:
 
 def files(sites: Sequence[Site], placement: Placement, folder: Folder) -> dict[str, Mapping[str, Value]]:
     """What changes with the sites, by file, in the order in which it has to be put in place."""
-    clusters = [
+    found = [
         {"@type": f"{TYPE}.config.cluster.v3.Cluster", **cluster}
-        for cluster in [*_clusters(sites, placement), _relay_cluster(folder)]
+        for cluster in [*clusters(sites, placement), relay_cluster(folder.relay_socket)]
     ]
     routes = {
         "@type": f"{TYPE}.config.route.v3.RouteConfiguration",
         "name": ROUTES,
         **_route_configuration(sites, relay=True),
     }
-    return {"clusters.json": {"resources": clusters}, "routes.json": {"resources": [routes]}}
+    return {"clusters.json": {"resources": found}, "routes.json": {"resources": [routes]}}
 
 
 def secrets(placement: Placement) -> Mapping[str, Value]:
@@ -133,7 +138,7 @@ def _listener(
         chain["transport_socket"] = _server_tls(placement, folder)
     return {
         "name": "zt",
-        "address": _address(placement.listen),
+        "address": socket_address(placement.listen),
         "per_connection_buffer_limit_bytes": 1024 * 1024,
         "filter_chains": [chain],
     }
@@ -309,7 +314,7 @@ def _nowhere(site: Site) -> list[Value]:
 
 def _routes(route: Route, *, relay: bool) -> list[Value]:
     """What stays open for long goes through the relay, which asks again; the rest goes straight to the upstream."""
-    direct: dict[str, Value] = {"cluster": _cluster_name(route.upstream), "timeout": "0s", "idle_timeout": IDLE_TIMEOUT}
+    direct: dict[str, Value] = {"cluster": cluster_name(route.upstream), "timeout": "0s", "idle_timeout": IDLE_TIMEOUT}
     lasting: tuple[Value, ...] = (
         {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}},
         {"name": "accept", "string_match": {"contains": "text/event-stream", "ignore_case": True}},
@@ -338,87 +343,12 @@ def _match(route: Route, *headers: Value) -> Value:
     return match | ({"headers": wanted} if wanted else {})
 
 
-# ---------------------------------------------------------------- clusters
-def _clusters(sites: Sequence[Site], placement: Placement) -> list[dict[str, Value]]:
-    point = placement.decision_point
-    asked = _cluster(DECISION_POINT, point, is_address=point.bare_host.replace(".", "").isdigit() or ":" in point.host)
-    return [asked, *(_upstream_cluster(upstream, placement.authorities) for upstream in upstreams(sites))]
-
-
-def _cluster_name(upstream: Upstream) -> str:
-    return f"zt_{upstream.scheme}_{plain(upstream.address)}"
-
-
-def _upstream_cluster(upstream: Upstream, authorities: str) -> dict[str, Value]:
-    address = Address(plain(upstream.host), upstream.port)
-    cluster = _cluster(_cluster_name(upstream), address, is_address=upstream.is_address)
-    return cluster | ({"transport_socket": _client_tls(upstream, authorities)} if upstream.is_encrypted else {})
-
-
-def _cluster(name: str, address: Address, *, is_address: bool) -> dict[str, Value]:
-    endpoint: Value = {"endpoint": {"address": _address(address)}}
-    return {
-        "name": name,
-        "type": "STATIC" if is_address else "STRICT_DNS",
-        "connect_timeout": CONNECT_TIMEOUT,
-        "circuit_breakers": _limits(),
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
-    }
-
-
-def _relay_cluster(folder: Folder) -> dict[str, Value]:
-    endpoint: Value = {"endpoint": {"address": {"pipe": {"path": folder.relay_socket}}}}
-    options = f"{TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions"
-    return {
-        "name": RELAY,
-        "type": "STATIC",
-        "connect_timeout": CONNECT_TIMEOUT,
-        "circuit_breakers": _limits(),
-        "typed_extension_protocol_options": {
-            options.removeprefix("type.googleapis.com/"): {
-                "@type": options,
-                "common_http_protocol_options": {"max_requests_per_connection": 1},
-                "explicit_http_config": {"http_protocol_options": {}},
-            }
-        },
-        "load_assignment": {"cluster_name": RELAY, "endpoints": [{"lb_endpoints": [endpoint]}]},
-    }
-
-
-def _limits() -> Value:
-    most = MOST_CONNECTIONS
-    threshold = {"max_connections": most, "max_pending_requests": most, "max_requests": most, "max_retries": 3}
-    return {"thresholds": [threshold]}
-
-
+# ---------------------------------------------------------------- parts of all of them
 def _most_connections() -> Value:
     name = "envoy.resource_monitors.global_downstream_max_connections"
     kind = f"{TYPE}.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
     limit: Value = {"@type": kind, "max_active_downstream_connections": MOST_CONNECTIONS}
     return {"name": name, "typed_config": limit}
-
-
-def _client_tls(upstream: Upstream, authorities: str) -> Value:
-    """Encrypted, and checked: the certificate is one that the system trusts, and made for this host."""
-    host = upstream.host.strip("[]")
-    name: Value = {"san_type": "IP_ADDRESS" if upstream.is_address else "DNS", "matcher": {"exact": host}}
-    context: dict[str, Value] = {
-        "common_tls_context": {
-            "validation_context": {
-                "trusted_ca": {"filename": plain(authorities)},
-                "match_typed_subject_alt_names": [name],
-            }
-        }
-    }
-    if not upstream.is_address:
-        context["sni"] = host
-    kind = f"{TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
-    return {"name": "envoy.transport_sockets.tls", "typed_config": {"@type": kind, **context}}
-
-
-# ---------------------------------------------------------------- parts of all of them
-def _address(address: Address) -> Value:
-    return {"socket_address": {"address": plain(address.bare_host), "port_value": address.port}}
 
 
 def _file(folder: Folder, name: str) -> Value:

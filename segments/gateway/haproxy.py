@@ -163,7 +163,7 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
         "  default_backend zt_nowhere\n",
         "backend zt_nowhere\n  http-request return status 404\n",
         f"backend zt_decision_point\n  server zt_decision_point {plain(str(placement.decision_point))}\n",
-        *(_backend(name, upstream) for upstream, name in known.items()),
+        *(_backend(name, upstream, placement.authorities) for upstream, name in known.items()),
     ]
     lua = LUA.format(
         decision_point=plain(str(placement.decision_point)),
@@ -216,10 +216,10 @@ def _conditions(route: Route) -> str:
     return where + methods
 
 
-def _backend(name: str, upstream: Upstream) -> str:
+def _backend(name: str, upstream: Upstream, authorities: str) -> str:
     encryption = ""
     if upstream.is_encrypted:
-        encryption = f" ssl verify required ca-file @system-ca sni str({plain(upstream.host)})"
+        encryption = f" ssl verify required ca-file {plain(authorities)} sni str({plain(upstream.host)})"
     return f"backend {name}\n  server {name} {plain(upstream.address)}{encryption}\n"
 
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -98,14 +98,8 @@ def _written(first: str, headers: Iterable[tuple[str, str]]) -> bytes:
 class Relay:
     """Connections that stay open, each asked about again every `every` seconds."""
 
-    def __init__(
-        self,
-        decision_point: Address,
-        *,
-        every: float,
-        context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
-    ) -> None:
-        self._decision_point, self._every, self._context = decision_point, every, context
+    def __init__(self, decision_point: Address, *, every: float, authorities: str) -> None:
+        self._decision_point, self._every, self._authorities = decision_point, every, authorities
         self._upstreams: dict[str, Upstream] = {}
 
     def allow(self, upstreams: Iterable[Upstream]) -> None:
@@ -149,8 +143,9 @@ class Relay:
         if upstream is None:
             raise RelayError("no such upstream is stored")
         host = upstream.host.strip("[]")
-        encryption = {"ssl": self._context(), "server_hostname": host} if upstream.is_encrypted else {}
-        connection = asyncio.open_connection(host, upstream.port, limit=LONGEST_HEAD, **encryption)  # type: ignore[arg-type]
+        context = ssl.create_default_context(cafile=self._authorities) if upstream.is_encrypted else None
+        name = host if upstream.is_encrypted else None
+        connection = asyncio.open_connection(host, upstream.port, limit=LONGEST_HEAD, ssl=context, server_hostname=name)
         return await asyncio.wait_for(connection, CONNECT_TIMEOUT)
 
     async def _watch(self, head: Head) -> None:

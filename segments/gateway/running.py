@@ -50,7 +50,7 @@ class Gateway:
     ) -> None:
         self._placement, self._path, self._say, self._log_level = placement, folder, say, log_level
         self._folder = envoy.Folder(str(folder), re_ask_seconds)
-        self._relay = Relay(placement.decision_point, every=re_ask_seconds)
+        self._relay = Relay(placement.decision_point, every=re_ask_seconds, authorities=placement.authorities)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="policy")  # one thread: one connection
         self._stored: Stored | None = None
         self._complaint = ""

