@@ -184,7 +184,7 @@ def test_applications_on_the_portals_host_are_named(
     ("tls", "host", "closed"),
     [
         (False, "ledger.localhost", False),
-        (False, "*.localhost", False),
+        (False, "*.apps.localhost", False),
         (False, "ledger.example.test", True),
         (False, "*.example.test", True),
         (True, "ledger.example.test", False),
