@@ -36,6 +36,15 @@ def plain_http(hosts: Sequence[str]) -> CheckMessage:
     )
 
 
+def applications_in_clear(names: Sequence[str]) -> CheckMessage:
+    return Error(
+        _("ZT_TLS is off, so these applications are closed: %s. Without TLS there is localhost alone.")
+        % ", ".join(names),
+        hint=_("Switch ZT_TLS on and put a proxy with TLS in front, or give them names below `.localhost`."),
+        id="segments.E003",
+    )
+
+
 def portal_host_taken(names: Sequence[str]) -> CheckMessage:
     return Error(
         _("Applications are on the portal's own host, %(host)s, and get its cookie: %(names)s.")
@@ -87,17 +96,28 @@ def check_portal_url(**_kwargs: Any) -> list[CheckMessage]:
     return [NO_PORTAL_URL] if settings.ZT_TLS and not settings.ZT_PORTAL_URL else []
 
 
+@register(Tags.security, deploy=True)
+def check_applications_in_clear(**_kwargs: Any) -> list[CheckMessage]:
+    names = [name for name, host in _applications() if not is_local(host.removeprefix("*."))]
+    return [applications_in_clear(names)] if names and not settings.ZT_TLS else []
+
+
 @register()
 def check_portal_host(**_kwargs: Any) -> list[CheckMessage]:
     """Rows that were stored before the portal got its address: since then they are refused."""
     if not portal_host():
         return []
-    try:
-        if INITIAL not in MigrationRecorder(connection).applied_migrations():
-            return []
-        rows = list(Resource.objects.filter(kind=Resource.Kind.WEB).order_by("name").values_list("name", "host"))
-    except DatabaseError:
-        return []
+    rows = _applications()
     taken = [name for name, host in rows if is_portal_host(host)]
     over = [name for name, host in rows if is_wildcard_over_portal(host)]
     return [*([portal_host_taken(taken)] if taken else []), *([portal_under_wildcard(over)] if over else [])]
+
+
+def _applications() -> list[tuple[str, str]]:
+    """Name and host of each web application; none where there is no stored policy yet."""
+    try:
+        if INITIAL not in MigrationRecorder(connection).applied_migrations():
+            return []
+        return list(Resource.objects.filter(kind=Resource.Kind.WEB).order_by("name").values_list("name", "host"))
+    except DatabaseError:
+        return []

@@ -17,7 +17,7 @@ ALLOWED = {
     "accents-and-spaces": Request("/public/%C3%A9t%C3%A9%20x"),
     "head": Request(method="HEAD"),
     "options": Request(method="OPTIONS"),
-    "upper-case-host": Request(host="APP.Example.TEST"),
+    "upper-case-host": Request(host="APP.LocalHost"),
     "port-in-host": Request(host="app.localhost:80"),
     "six-kilobytes-of-header": Request(headers=[("X-Big", "b" * 6000)]),
     "post": Request("/workshop/x", "POST", body=b"a=1"),

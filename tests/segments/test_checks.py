@@ -177,3 +177,21 @@ def test_applications_on_the_portals_host_are_named(
         assert host in message.msg
         assert message.msg.endswith(f": {names}.")
         assert message.hint
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("tls", "host", "closed"),
+    [
+        (False, "ledger.localhost", False),
+        (False, "*.apps.localhost", False),
+        (False, "ledger.example.test", True),
+        (False, "*.example.test", True),
+        (True, "ledger.example.test", False),
+    ],
+)
+def test_applications_beyond_this_machine_need_tls(settings: Settings, tls: bool, host: str, closed: bool) -> None:
+    settings.ZT_TLS = tls
+    rows.web(rows.segment("finance"), host, name="ledger")
+    found = checks.check_applications_in_clear()
+    assert found == ([checks.applications_in_clear(["ledger"])] if closed else [])
