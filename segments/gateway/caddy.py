@@ -1,7 +1,6 @@
 """Caddy: `reverse_proxy` with `handle_response`, which is what its `forward_auth` is short for."""
 
 from collections.abc import Iterator, Sequence
-from itertools import product
 from typing import Final
 
 from segments.gateway.headers import COOKIE_PATTERN, IDENTITY, OWN_PATHS, TOKEN_PATTERN
@@ -36,7 +35,7 @@ HEAD: Final = """\
 }}
 
 (zt_ask) {{
-	# ---- what no client may say, in every spelling that some server takes for it (`Remote_User`, `remote.user`)
+	# ---- what no client may say; and all names with odd characters, which some server takes for one of them
 {stripped}
 
 	# `Connection` names headers that end at a proxy: a client must not end ours there.
@@ -53,6 +52,7 @@ HEAD: Final = """\
 	reverse_proxy @zt_own {decision_point} {{
 		transport http {{
 			dial_timeout 3s
+			keepalive 60s
 			response_header_timeout 10s
 		}}
 	}}
@@ -66,15 +66,8 @@ HEAD: Final = """\
 		header_up X-Forwarded-Uri {{uri}}
 		transport http {{
 			dial_timeout 3s
+			keepalive 60s
 			response_header_timeout 10s
-		}}
-		@zt_allowed_with_cookie {{
-			status 200
-			header Set-Cookie *
-		}}
-		handle_response @zt_allowed_with_cookie {{
-			import zt_identity
-			header +Set-Cookie {{rp.header.Set-Cookie}}
 		}}
 		@zt_allowed status 200
 		handle_response @zt_allowed {{
@@ -99,11 +92,17 @@ HEAD: Final = """\
 		respond "Access cannot be decided, or the application does not answer. Please try again in a minute." 503
 	}}
 }}
+"""
 
-# Hosts that nobody registered.
-{strangers} {{
+STRANGERS: Final = """\
+# Hosts that nobody registered; and those that somebody did, with the dot that ends a whole name.
+{address} {{
 	bind {bind}{tls}
-	respond 421
+{dotted}
+	handle {{
+		respond 421
+	}}
+	import zt_errors
 }}
 """
 
@@ -117,40 +116,56 @@ def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
         else "auto_https off  # plain http as it stands",
         # Caddy knows the headers of an answer by their canonical names alone
         identity="\n".join(f"\trequest_header {name} {{rp.header.{name.title()}}}" for name in IDENTITY),
-        stripped="\n".join(f"\trequest_header -{pattern}" for pattern in _stripped()),
+        stripped="\n".join(f"\trequest_header {_removal(pattern)}" for pattern in _stripped()),
         decision_point=plain(str(placement.decision_point)),
-        strangers=_address(placement, ""),
         cookie=COOKIE_PATTERN,
         own=OWN_PATHS,
         token=TOKEN_PATTERN,
-        bind=plain(placement.listen.bare_host),
-        tls=tls,
     )
-    return {FILE: "\n".join([head, *(_site(site, placement, tls) for site in sites)])}
+    numbered = list(enumerate(sites, 1))
+    parts = [head, *(_snippet(number, site) for number, site in numbered), _strangers(sites, placement, tls)]
+    return {FILE: "\n".join([*parts, *(_site(number, site, placement, tls) for number, site in numbered)])}
 
 
 def _stripped() -> Iterator[str]:
-    """Patterns: the `*` at the end takes every separator behind it."""
-    yield "Forwarded"
-    yield "Remote*"
-    for separator in "-_.":
-        for word in ("Remote", "Zt", "WebAuth", "Forwarded", "Original", "Rewrite", "Real", "Envoy", "Scheme", "Host"):
-            yield f"X{separator}{word}*"
-    for first, second in product("-_.", repeat=2):
-        yield f"X{first}Auth{second}Request*"
+    """Names, with `*` for anything."""
+    for character in "!#$%&'*+.^_`|~":  # besides letters, digits and `-` all that a name may have
+        yield f'"*{character}*"'
+    yield from ("Forwarded", "Remote-*", "X-Auth-Request*")
+    for word in ("Remote", "ZT", "WebAuth", "Forwarded", "Original", "Rewrite", "Real", "Envoy", "Scheme", "Host"):
+        yield f"X-{word}*"
+
+
+def _removal(pattern: str) -> str:
+    return f'"-{pattern[1:]}' if pattern.startswith('"') else f"-{pattern}"
 
 
 def _address(placement: Placement, host: str) -> str:
     return f"{placement.scheme}://{plain(host) if host else ''}:{placement.listen.port}"
 
 
-def _site(site: Site, placement: Placement, tls: str) -> str:
-    lines = [f"{_address(placement, site.host)} {{", f"\tbind {plain(placement.listen.bare_host)}{tls}"]
-    lines += [_matcher(number, route) for number, route in enumerate(site.routes, 1)]
+def _snippet(number: int, site: Site) -> str:
+    lines = [f"# {'-' * 20} {plain(site.host)}", f"(zt_site_{number}) {{"]
+    lines += [_matcher(place, route) for place, route in enumerate(site.routes, 1)]
     lines += ["\troute {", "\t\timport zt_ask", "\t\t# the longest prefix first"]
-    lines += [_proxy(number, route) for number, route in enumerate(site.routes, 1)]
-    lines += ["\t\trespond 404", "\t}", "\timport zt_errors", "}", ""]
-    return "\n".join(lines)
+    lines += [_proxy(place, route) for place, route in enumerate(site.routes, 1)]
+    return "\n".join([*lines, "\t\trespond 404", "\t}", "}", ""])
+
+
+def _strangers(sites: Sequence[Site], placement: Placement, tls: str) -> str:
+    """Caddy takes no dot at the end of an address of a site, but compares hosts with it."""
+    dotted = [
+        f"\t@zt_dot_{number} host {plain(site.host)}.\n\thandle @zt_dot_{number} {{\n\t\timport zt_site_{number}\n\t}}"
+        for number, site in enumerate(sites, 1)
+        if not site.host.endswith("]")
+    ]
+    bind = plain(placement.listen.bare_host)
+    return STRANGERS.format(address=_address(placement, ""), bind=bind, tls=tls, dotted="\n".join(dotted))
+
+
+def _site(number: int, site: Site, placement: Placement, tls: str) -> str:
+    lines = [f"{_address(placement, site.host)} {{", f"\tbind {plain(placement.listen.bare_host)}{tls}"]
+    return "\n".join([*lines, f"\timport zt_site_{number}", "\timport zt_errors", "}", ""])
 
 
 def _matcher(number: int, route: Route) -> str:

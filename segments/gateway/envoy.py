@@ -21,16 +21,17 @@ from segments.gateway.headers import (
     IDENTITY_PATTERNS,
     ODD_PATTERN,
     OWN_PATHS,
+    QUESTION_PREFIX,
+    RELAY_HEADER,
     SHOWN,
     TARGET_PATTERNS,
 )
-from segments.gateway.lua import QUESTION_PREFIX, script
+from segments.gateway.lua import script
 from segments.gateway.placement import Placement, plain
 from segments.gateway.sites import Route, Site
 from segments.gateway.yaml_text import Value, emit
 
 FILE: Final = "envoy.yaml"
-RELAY_HEADER: Final = "x-zt-relay"
 ROUTES: Final = "zt_routes"
 ANSWER_TIMEOUT: Final = "10s"
 IDLE_TIMEOUT: Final = "300s"
@@ -147,6 +148,7 @@ def _listener(
     return {
         "name": "zt",
         "address": socket_address(placement.listen),
+        "enable_reuse_port": False,  # nobody else listens beside it, an Envoy of before least of all
         "per_connection_buffer_limit_bytes": 1024 * 1024,
         "filter_chains": [chain],
     }
@@ -259,7 +261,6 @@ def _question(placement: Placement) -> Value:
             "authorization_response": {
                 "allowed_upstream_headers": {"patterns": _exact(IDENTITY)},
                 "allowed_client_headers": {"patterns": _exact(ANSWERED)},
-                "allowed_client_headers_on_success": {"patterns": _exact(("Set-Cookie",))},
             },
         },
     }

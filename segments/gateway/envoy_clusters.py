@@ -11,12 +11,14 @@ TYPE: Final = "type.googleapis.com/envoy"
 DECISION_POINT: Final = "zt_decision_point"
 RELAY: Final = "zt_relay"
 CONNECT_TIMEOUT: Final = "3s"
+IDLE_TIMEOUT: Final = "60s"  # the decision point keeps a connection longer: no question meets one that is closing
 MOST_CONNECTIONS: Final = 20_000
 
 
 def clusters(sites: Sequence[Site], placement: Placement) -> list[dict[str, Value]]:
     point = placement.decision_point
     asked = _cluster(DECISION_POINT, point, is_address=point.bare_host.replace(".", "").isdigit() or ":" in point.host)
+    asked["typed_extension_protocol_options"] = _protocol(idle_timeout=IDLE_TIMEOUT)
     return [asked, *(_upstream_cluster(upstream, placement.authorities) for upstream in upstreams(sites))]
 
 
@@ -41,21 +43,25 @@ def _cluster(name: str, address: Address, *, is_address: bool) -> dict[str, Valu
     }
 
 
+def _protocol(**options: Value) -> Value:
+    kind = f"{TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {
+        kind.removeprefix("type.googleapis.com/"): {
+            "@type": kind,
+            "common_http_protocol_options": options,
+            "explicit_http_config": {"http_protocol_options": {}},
+        }
+    }
+
+
 def relay_cluster(socket: str) -> dict[str, Value]:
     endpoint: Value = {"endpoint": {"address": {"pipe": {"path": socket}}}}
-    options = f"{TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {
         "name": RELAY,
         "type": "STATIC",
         "connect_timeout": CONNECT_TIMEOUT,
         "circuit_breakers": _limits(),
-        "typed_extension_protocol_options": {
-            options.removeprefix("type.googleapis.com/"): {
-                "@type": options,
-                "common_http_protocol_options": {"max_requests_per_connection": 1},
-                "explicit_http_config": {"http_protocol_options": {}},
-            }
-        },
+        "typed_extension_protocol_options": _protocol(max_requests_per_connection=1),
         "load_assignment": {"cluster_name": RELAY, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
 

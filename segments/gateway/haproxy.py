@@ -71,7 +71,6 @@ FRONTEND: Final = """\
   http-request return status 503 content-type text/plain string "{undecided}"{unless_allowed}
   # The token of a service account is for the decision point; no application gets hold of it.
   http-request del-header Authorization if !zt_own {{ req.hdr(Authorization) -m reg -i '{token}' }}
-  http-response add-header Set-Cookie %[var(txn.zt_cookie)] if {{ var(txn.zt_cookie) -m found }}
 
   # An absolute target loses what stands in front of its path: HAProxy has seen to it that it is the Host header's.
   http-request set-uri %[pathq] unless {{ url -m beg "/" }}
@@ -93,7 +92,8 @@ for _, name in ipairs({{ "connection", "content-length", "expect", "host", "keep
   "trailer", "transfer-encoding", "upgrade", {forwarded} }}) do NOT_PASSED_ON[name] = true end
 -- Of an answer: what the client gets of a refusal.
 local RETURNED = {{ "cache-control", "content-security-policy", "content-type", "location", "referrer-policy",
-  "set-cookie", "vary", "www-authenticate", "x-content-type-options", "x-frame-options", "x-zt-decision" }}
+  "set-cookie", "vary", "www-authenticate", "x-content-type-options", "x-frame-options", "x-zt-decision",
+  "x-zt-reason" }}
 
 {cut}
 local function all(values)  -- HAProxy counts from 0
@@ -143,7 +143,6 @@ core.register_action("zt_auth", {{ "http-req" }}, function(txn)
       txn.http:req_del_header(name)
       if value ~= "" then txn.http:req_set_header(name, value) end
     end
-    if answer.headers["set-cookie"] then txn:set_var("txn.zt_cookie", answer.headers["set-cookie"][0]) end
     local cookies = all(txn.http:req_get_headers()["cookie"] or {{}})
     txn.http:req_del_header("cookie")
     for _, value in ipairs(cookies) do

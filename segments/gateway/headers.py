@@ -9,27 +9,58 @@ IDENTITY: Final = (
     "Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups", "X-ZT-Segment", "X-ZT-Decision", "X-ZT-Assertion",
 )  # fmt: skip
 
-# What applications take for an identity, or for the request that the client made: removed in every spelling.
-FAMILIES: Final = ("Remote", "X-Remote", "X-ZT", "X-Auth-Request", "X-WebAuth")  # with anything behind
-FORWARDED_IDENTITY: Final = tuple(
-    f"X-Forwarded-{name}" for name in ("User", "Email", "Groups", "Preferred-Username", "Access-Token")
-)
+# What applications take for the request that the client made.
 FORWARDED: Final = tuple(
-    f"X-Forwarded-{name}" for name in ("For", "Proto", "Host", "Port", "Server", "Prefix", "Uri", "Method", "Ssl")
+    f"X-Forwarded-{name}"
+    for name in (
+        "For",
+        "Proto",
+        "Host",
+        "Port",
+        "Server",
+        "Prefix",
+        "Path",
+        "Uri",
+        "Url",
+        "Method",
+        "Scheme",
+        "Protocol",
+        "Ssl",
+        "Proto-Version",
+        "By",
+        "Client-Cert",
+        "Tls-Client-Cert",
+        "Tls-Client-Cert-Info",
+    )
 )
 TARGETS: Final = (
     "X-Original-URL", "X-Original-URI", "X-Original-Method", "X-Original-Host", "X-Rewrite-URL", "X-Real-IP",
-    "X-Envoy-Original-Path", "X-Scheme", "X-Host", "Forwarded",
+    "X-Envoy-Original-Path", "X-Scheme", "X-Host", "Forwarded", "X-Original-Path",
+    "X-Original-Remote-Addr", "X-Original-Forwarded-For", "X-Original-Proto", "X-Rewrite-URI",
+    "X-Envoy-External-Address", "X-Envoy-Internal", "X-Envoy-Peer-Metadata", "X-Forward-For",
+    "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP",
 )  # fmt: skip
 
-# For proxies that cannot remove by pattern.
-KNOWN: Final = (
-    *IDENTITY,
-    *(f"X-Remote-{name}" for name in ("User", "Name", "Email", "Groups")),
-    *("X-ZT-User", "X-ZT-Name", "X-ZT-Email", "X-ZT-Groups", "X-ZT-Roles", "X-ZT-Relay"),
-    *(f"X-Auth-Request-{name}" for name in ("User", "Email", "Groups", "Preferred-Username", "Access-Token")),
-    *(f"X-WebAuth-{name}" for name in ("User", "Name", "Email", "Groups")),
-    *FORWARDED_IDENTITY,
+# For proxies that cannot remove by pattern: what applications are known to call these things, and what they might.
+CLAIMS: Final = (
+    "User", "Users", "Username", "User-Name", "User-Id", "User-Email", "User-Groups", "User-Roles", "Name",
+    "Full-Name", "Fullname", "First-Name", "Given-Name", "Last-Name", "Family-Name", "Surname", "Display-Name",
+    "Nickname", "Preferred-Username", "Email", "Email-Verified", "Mail", "Phone", "Group", "Groups", "Role", "Roles",
+    "Team", "Teams", "Permission", "Permissions", "Scope", "Scopes", "Entitlements", "Rights", "Access", "Level",
+    "Admin", "Is-Admin", "Id", "Uid", "Gid", "Sub", "Subject", "Login", "Logname", "Ident", "Account", "Principal",
+    "Client", "Client-Id", "Tenant", "Org", "Organization", "Department", "Domain", "Realm", "Claims", "Attributes",
+    "Token", "Id-Token", "Access-Token", "Jwt", "Session", "Auth", "Method", "Addr", "Address", "Host", "Ip", "Port",
+)  # fmt: skip
+FAMILIES: Final = ("Remote", "X-Remote", "X-ZT", "X-Auth-Request", "X-WebAuth")
+KNOWN: Final = tuple(
+    dict.fromkeys(
+        (
+            *IDENTITY,
+            *("X-ZT-Relay", "X-ZT-Reason"),
+            *(f"{family}-{claim}" for family in FAMILIES for claim in CLAIMS),
+            *(f"X-Forwarded-{claim}" for claim in CLAIMS),
+        )
+    )
 )
 
 # The same as one expression, on lower-case names: between the words stands anything that some server makes a `-` of.
@@ -38,7 +69,7 @@ IDENTITY_PATTERNS: Final = (
     f"(x{SEPARATOR})?remote{SEPARATOR}.*",
     f"x{SEPARATOR}(zt|webauth){SEPARATOR}.*",
     f"x{SEPARATOR}auth{SEPARATOR}request{SEPARATOR}.*",
-    f"x{SEPARATOR}forwarded{SEPARATOR}(user|email|groups|preferred.*|access.*)",
+    f"x{SEPARATOR}forwarded{SEPARATOR}(user|email|group|role|team|name|preferred|access|token|id).*",
 )
 TARGET_PATTERNS: Final = (
     f"x{SEPARATOR}(forwarded|original|rewrite|envoy){SEPARATOR}.*",
@@ -56,7 +87,11 @@ SHOWN: Final = (
 ANSWERED: Final = (  # of a refusal
     "Location", "Set-Cookie", "WWW-Authenticate", "Content-Type", "Cache-Control", "Content-Security-Policy",
     "Referrer-Policy", "Vary", "X-Content-Type-Options", "X-Frame-Options", "X-ZT-Decision",
+    "X-ZT-Reason",
 )  # fmt: skip
+
+QUESTION_PREFIX: Final = "/forward-auth/envoy"  # to Envoy's questions; the path that is asked about stands behind it
+RELAY_HEADER: Final = "x-zt-relay"  # between Envoy and the relay beside it
 
 # Our own pages on each host. Held against the path as it was received: a proxy that cleans a path before it compares,
 # and sends it on as it came, would else lead `/forward-auth/envoy/../../.zt/x` to where identities are told.

@@ -6,11 +6,10 @@ therefore kept free of anything that can fail.
 
 from typing import Final
 
-from segments.gateway.headers import COOKIE_NAMES, IDENTITY, SHOWN, TOKEN_PATTERN
+from segments.gateway.headers import COOKIE_NAMES, IDENTITY, QUESTION_PREFIX, RELAY_HEADER, SHOWN, TOKEN_PATTERN
 
 ANSWER_MILLISECONDS: Final = 10_000
 HOLD_MILLISECONDS: Final = 3_600_000
-QUESTION_PREFIX: Final = "/forward-auth/envoy"
 
 CUT: Final = """\
 -- A Cookie header without what the decision point knows a visitor by: no application gets hold of it. The others stay
@@ -76,7 +75,7 @@ end
 -- The chunk at hand cannot be touched once the script has waited, but it leaves only when the script goes on: it waits
 -- for an answer that never comes. The connection ends with its idle timeout.
 local function hold(response)
-  local question = {{ [":method"] = "GET", [":path"] = "/", [":authority"] = "hold", ["x-zt-relay"] = "hold" }}
+  local question = {{ [":method"] = "GET", [":path"] = "/", [":authority"] = "hold", ["{relay}"] = "hold" }}
   local began = response:timestamp()
   while HOLD ~= "" do
     response:httpCall(HOLD, question, nil, {hold})
@@ -112,6 +111,7 @@ def script(cluster: str, re_ask_seconds: float, hold_cluster: str) -> str:
         identity=_strings(IDENTITY),
         shown=_strings(SHOWN),
         cut=CUT,
+        relay=RELAY_HEADER,
         prefix=QUESTION_PREFIX,
         cluster=cluster,
         token=TOKEN_PATTERN,

@@ -1,6 +1,6 @@
 """nginx: `auth_request`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from segments.gateway.headers import (
@@ -14,13 +14,15 @@ from segments.gateway.headers import (
     TOKEN_PATTERN,
 )
 from segments.gateway.placement import Placement, literal, plain
-from segments.gateway.sites import Route, Site, Upstream, upstreams
+from segments.gateway.sites import NOWHERE, Route, Site, Upstream, upstreams
 
 FILE: Final = "nginx.conf"
+REMOVED_FILE: Final = "zt_removed.conf"
 
 HEAD: Final = """\
 # nginx in front of the applications of ztproject. Written by `manage.py gateway render nginx`: change the policy, not
 # this. A whole nginx.conf, tested with 1.22: `nginx -t -c /path/to/this`. Put what you need of it into your own.
+# zt_removed.conf lies beside it, and belongs into every location that leads to an application.
 #
 # Every request is asked about at the decision point before anything of it reaches an application, and nothing but its
 # 200 lets it through: 401 leads to the sign-in, 403 to the page that says why, and everything else is a 503.
@@ -40,6 +42,8 @@ http {
   client_header_timeout 10s;
   proxy_buffer_size 16k;      # an answer carries a signed statement of who is asking
   proxy_buffers 8 16k;
+  proxy_headers_hash_max_size 4096;
+  proxy_headers_hash_bucket_size 128;
   variables_hash_max_size 2048;
   server_names_hash_bucket_size 512;
   server_names_hash_max_size 8192;
@@ -53,6 +57,11 @@ http {
   # The token of a service account is for the decision point; no application gets hold of it.
   map $http_authorization $zt_authorization { default $http_authorization; "~*^@TOKEN@" ""; }
 """.replace("@TOKEN@", TOKEN_PATTERN)
+TOLD: Final = """\
+  # What a script is told of a refusal: words of the decision point, and nothing that ends the text they stand in.
+  map $zt_given_reason $zt_reason { default sign_in_required; "~^[a-z_]+$" $zt_given_reason; }
+  map $zt_reference $zt_given_reference { default ""; "~^D-[0-9A-Za-z-]+$" $zt_reference; }
+"""
 COOKIES: Final = """\
   # Nor of the cookies by which the decision point knows a visitor: each map cuts one out, the others stay as they are.
 """
@@ -82,11 +91,9 @@ QUESTION: Final = """\
     location @zt_sign_in {{
       internal;
       add_header Cache-Control no-store always;
-      add_header Set-Cookie $zt_cookie always;
       if ($zt_location) {{ return 303 $zt_location; }}
-      add_header WWW-Authenticate $zt_challenge always;
       default_type application/json;
-      return 401 '{{"allowed": false, "reason": "sign_in_required"}}';
+      return 401 '{{"allowed": false, "reason": "$zt_reason", "reference": "$zt_given_reference"}}';
     }}
     location @zt_refused {{
       internal;
@@ -123,9 +130,8 @@ QUESTION: Final = """\
 ASK: Final = """\
       auth_request /.zt-question;
       auth_request_set $zt_location $upstream_http_location;
-      auth_request_set $zt_challenge $upstream_http_www_authenticate;
       auth_request_set $zt_reference $upstream_http_x_zt_decision;
-      auth_request_set $zt_cookie $upstream_http_set_cookie;
+      auth_request_set $zt_given_reason $upstream_http_x_zt_reason;
 {identity}
       error_page 401 @zt_sign_in;
       error_page 403 @zt_refused;
@@ -137,8 +143,7 @@ FORWARD: Final = """\
       proxy_http_version 1.1;
       proxy_read_timeout 300s;  # a connection on which nothing comes for that long ends
       proxy_ignore_headers X-Accel-Redirect X-Accel-Expires;  # no application chooses another location
-{encryption}      add_header Set-Cookie $zt_cookie;
-      proxy_set_header Host $host$zt_port;
+{encryption}      proxy_set_header Host $host$zt_port;
       proxy_set_header Upgrade $zt_upgrade;
       proxy_set_header Connection $zt_connection;
       proxy_set_header Authorization $zt_authorization;
@@ -148,13 +153,17 @@ FORWARD: Final = """\
       proxy_set_header X-Forwarded-Host $host$zt_port;
       # Who is asking, from the answer alone; an empty value removes what the client sent.
 {identity}
-      # Other names by which applications know a user, or the request before it was forwarded.
-{removed}
+      include zt_removed.conf;
+"""
+
+REMOVED: Final = """\
+# Names by which applications know a user, or the request before it was forwarded: no client says them. nginx removes no
+# header by a pattern; one of another name needs a line of its own here. Written by `manage.py gateway render nginx`.
 """
 
 ENCRYPTION: Final = """\
       proxy_ssl_server_name on;
-      proxy_ssl_name {host};
+      proxy_ssl_name {name};
       proxy_ssl_verify on;
       proxy_ssl_verify_depth 4;
       proxy_ssl_trusted_certificate {authorities};
@@ -164,9 +173,14 @@ ENCRYPTION: Final = """\
 def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
     """The configuration as files by name. Raises UnwritableError."""
     known = {upstream: f"zt_upstream_{number}" for number, upstream in enumerate(upstreams(sites), 1)}
-    parts = [HEAD + COOKIES + _cookies(), *_upstreams(known, placement), *_choices(sites, known), _strangers(placement)]
+    parts = [
+        HEAD + (TOLD if sites else "") + COOKIES + _cookies(),
+        *_upstreams(known, placement),
+        *_choices(sites, known),
+        _strangers(placement),
+    ]
     parts += [_server(number, site, known, placement) for number, site in enumerate(sites, 1)]
-    return {FILE: "\n".join([*parts, "}\n"])}
+    return {FILE: "\n".join([*parts, "}\n"]), REMOVED_FILE: REMOVED + _removal()}
 
 
 def _cookies() -> str:
@@ -185,27 +199,41 @@ def _cookies() -> str:
 def _upstreams(known: dict[Upstream, str], placement: Placement) -> list[str]:
     named = [("zt_decision_point", str(placement.decision_point))]
     named += [(name, upstream.address) for upstream, name in known.items()]
-    return [f"  upstream {name} {{ server {plain(address)}; keepalive 16; }}" for name, address in named]
+    kept = "keepalive 16; keepalive_timeout 60s;"  # shorter than the decision point keeps them
+    return [f"  upstream {name} {{ server {plain(address)}; {kept} }}" for name, address in named]
 
 
 def _choices(sites: Sequence[Site], known: dict[Upstream, str]) -> list[str]:
     """Where one prefix has several upstreams: the variable that holds the one for the method."""
     return [
-        _choice(_variable(number, place), routes, known)
+        choice
         for number, site in enumerate(sites, 1)
         for place, routes in enumerate(site.places, 1)
         if len(routes) > 1 or routes[0].methods
+        for choice in _choices_of_place(_variable(number, place), routes, known)
     ]
 
 
-def _choice(variable: str, routes: Sequence[Route], known: dict[Upstream, str]) -> str:
-    targets: dict[str, str] = {}
-    for route in routes:
+def _choices_of_place(variable: str, routes: Sequence[Route], known: dict[Upstream, str]) -> Iterator[str]:
+    """Where to; and, where that is encrypted, the name that its certificate has to have."""
+    targets = [(route, f"{route.upstream.scheme}://{known[route.upstream]}") for route in routes]
+    yield _choice(variable, targets, NOWHERE)  # allowed, but nobody said where to: 502
+    if any(route.upstream.is_encrypted for route in routes):
+        names = [(route, plain(route.upstream.host.strip("[]"))) for route in routes]
+        yield _choice(variable + NAME, names, "invalid")
+
+
+def _choice(variable: str, choices: Iterable[tuple[Route, str]], otherwise: str) -> str:
+    chosen: dict[str, str] = {}
+    for route, value in choices:
         for method in route.methods or ("default",):
-            targets.setdefault(plain(method), f"{route.upstream.scheme}://{known[route.upstream]}")
-    targets.setdefault("default", "http://127.0.0.1:1")  # allowed, but nobody said where to: 502
-    lines = [f"    {method} {target};" for method, target in targets.items()]
+            chosen.setdefault(plain(method), value)
+    chosen.setdefault("default", otherwise)
+    lines = [f"    {method} {value};" for method, value in chosen.items()]
     return "\n".join([f"  map $request_method {variable} {{", *lines, "  }"])
+
+
+NAME: Final = "_name"  # behind the name of a variable: whose certificate is expected
 
 
 def _variable(site: int, place: int) -> str:
@@ -256,13 +284,14 @@ def _location(routes: Sequence[Route], variable: str, known: dict[Upstream, str]
     route = routes[0]
     single = len(routes) == 1 and not route.methods
     target = f"{route.upstream.scheme}://{known[route.upstream]}" if single else variable
-    encrypted = [found.upstream for found in routes if found.upstream.is_encrypted]
-    encryption = ENCRYPTION.format(host=_bare(encrypted[0]), authorities=plain(authorities)) if encrypted else ""
+    encryption = ""
+    if any(found.upstream.is_encrypted for found in routes):
+        name = plain(route.upstream.host.strip("[]")) if single else variable + NAME
+        encryption = ENCRYPTION.format(name=name, authorities=plain(authorities))
     forward = FORWARD.format(
         target=target,
         encryption=encryption,
         identity=_lines(f"proxy_set_header {name} {_kept(name)};" for name in IDENTITY),
-        removed=_lines(f'proxy_set_header {name} "";' for name in _removed()),
     )
     operator = "~*" if route.ignores_case else "~"
     where = "/" if route.path == "/" else f'{operator} "^{literal(plain(route.path))}(?:/|$)"'
@@ -279,9 +308,11 @@ def _ask() -> str:
     return ASK.format(identity=_lines(variables))
 
 
-def _removed() -> tuple[str, ...]:
-    overwritten = {*IDENTITY, "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"}
-    return tuple(name for name in (*KNOWN, *FORWARDED, *TARGETS) if name not in overwritten)
+def _removal() -> str:
+    """A line for each name that is removed; what is overwritten is not."""
+    overwritten = {name.lower() for name in (*IDENTITY, "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")}
+    names = {name.lower(): name for name in (*KNOWN, *FORWARDED, *TARGETS)}
+    return "".join(f'proxy_set_header {name} "";\n' for folded, name in names.items() if folded not in overwritten)
 
 
 def _kept(name: str) -> str:
@@ -290,10 +321,6 @@ def _kept(name: str) -> str:
 
 def _folded(name: str) -> str:
     return name.lower().replace("-", "_")
-
-
-def _bare(upstream: Upstream) -> str:
-    return plain(upstream.host)
 
 
 def _lines(found: Iterable[str]) -> str:

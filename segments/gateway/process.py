@@ -3,11 +3,22 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 PATIENCE: Final = 10.0  # seconds that Envoy may take to end
+# Becomes Envoy, which then ends with this process however this ends: on Linux, and only if nobody ended it before.
+LAUNCH: Final = """\
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class NotInstalledError(RuntimeError):
@@ -36,6 +47,7 @@ def put(folder: Path, name: str, content: Mapping[str, Any]) -> None:
 def start(binary: Path, folder: Path, *, base_id: int, log_level: str) -> "subprocess.Popen[bytes]":
     """Start Envoy with the bootstrap that lies in the folder. It keeps the terminal's stderr, and knows no secret."""
     arguments = [
+        *(sys.executable, "-I", "-S", "-c", LAUNCH, str(os.getpid())),
         *(str(binary), "--config-path", str(folder / "bootstrap.json"), "--base-id", str(base_id)),
         *("--log-level", log_level, "--disable-hot-restart", "--concurrency", str(min(os.cpu_count() or 1, 8))),
     ]

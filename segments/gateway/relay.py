@@ -12,16 +12,15 @@ import ssl
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
-from segments.gateway.headers import COOKIE_NAMES, IDENTITY, SHOWN, TOKEN_PATTERN
+from segments.gateway.headers import COOKIE_NAMES, IDENTITY, QUESTION_PREFIX, RELAY_HEADER, SHOWN, TOKEN_PATTERN
 from segments.gateway.placement import Address
 from segments.gateway.sites import Upstream
 
 logger: Final = logging.getLogger(__name__)
 
-QUESTION_PREFIX: Final = "/forward-auth/envoy"
-RELAY_HEADER: Final = "x-zt-relay"
 HOLD: Final = "hold"  # who says this instead of an upstream wants to wait (segments/gateway/lua.py)
 LONGEST_HEAD: Final = 128 * 1024
 CHUNK: Final = 64 * 1024
@@ -150,12 +149,17 @@ class Relay:
             await _close(away_writer)
             await _close(writer)
 
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        """Once: the file is a large one."""
+        return ssl.create_default_context(cafile=self._authorities)
+
     async def _reach(self, head: Head) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         upstream = self._upstreams.get(head.value(RELAY_HEADER))
         if upstream is None:
             raise RelayError("no such upstream is stored")
         host = upstream.host.strip("[]")
-        context = ssl.create_default_context(cafile=self._authorities) if upstream.is_encrypted else None
+        context = self._context if upstream.is_encrypted else None
         name = host if upstream.is_encrypted else None
         connection = asyncio.open_connection(host, upstream.port, limit=LONGEST_HEAD, ssl=context, server_hostname=name)
         return await asyncio.wait_for(connection, CONNECT_TIMEOUT)

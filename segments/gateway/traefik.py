@@ -129,7 +129,7 @@ def _routers(sites: Sequence[Site], known: dict[Upstream, str], placement: Place
 def _host(site: Site) -> str:
     host = plain(site.host)
     if site.is_wildcard:  # one label
-        return f"HostRegexp(`^[a-z0-9-]+{literal(host[1:])}$`)"
+        return f"HostRegexp(`^[a-z0-9-]+{literal(host[1:])}[.]?$`)"
     return f"Host(`{host}`)"
 
 

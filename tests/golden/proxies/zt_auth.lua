@@ -7,10 +7,11 @@ local IDENTITY = { "remote-user", "remote-name", "remote-email", "remote-groups"
 -- Of a connection and not of a request, or said by this file alone.
 local NOT_PASSED_ON = {}
 for _, name in ipairs({ "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te",
-  "trailer", "transfer-encoding", "upgrade", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server", "x-forwarded-prefix", "x-forwarded-uri", "x-forwarded-method", "x-forwarded-ssl" }) do NOT_PASSED_ON[name] = true end
+  "trailer", "transfer-encoding", "upgrade", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server", "x-forwarded-prefix", "x-forwarded-path", "x-forwarded-uri", "x-forwarded-url", "x-forwarded-method", "x-forwarded-scheme", "x-forwarded-protocol", "x-forwarded-ssl", "x-forwarded-proto-version", "x-forwarded-by", "x-forwarded-client-cert", "x-forwarded-tls-client-cert", "x-forwarded-tls-client-cert-info" }) do NOT_PASSED_ON[name] = true end
 -- Of an answer: what the client gets of a refusal.
 local RETURNED = { "cache-control", "content-security-policy", "content-type", "location", "referrer-policy",
-  "set-cookie", "vary", "www-authenticate", "x-content-type-options", "x-frame-options", "x-zt-decision" }
+  "set-cookie", "vary", "www-authenticate", "x-content-type-options", "x-frame-options", "x-zt-decision",
+  "x-zt-reason" }
 
 -- A Cookie header without what the decision point knows a visitor by: no application gets hold of it. The others stay
 -- as they are.
@@ -71,7 +72,6 @@ core.register_action("zt_auth", { "http-req" }, function(txn)
       txn.http:req_del_header(name)
       if value ~= "" then txn.http:req_set_header(name, value) end
     end
-    if answer.headers["set-cookie"] then txn:set_var("txn.zt_cookie", answer.headers["set-cookie"][0]) end
     local cookies = all(txn.http:req_get_headers()["cookie"] or {})
     txn.http:req_del_header("cookie")
     for _, value in ipairs(cookies) do

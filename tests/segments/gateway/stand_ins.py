@@ -114,7 +114,6 @@ class DecisionPoint(Server):
     """Says yes below /allowed and /stream, as long as it is `open`; 302 below /sign-in; 403 elsewhere."""
 
     open: bool = True
-    cookies: bool = False
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -127,16 +126,19 @@ class DecisionPoint(Server):
             await writer.drain()
 
     def answer(self, seen: Seen) -> tuple[int, list[tuple[str, str]], bytes]:
-        cookie = [("Set-Cookie", "zt-app=new; Path=/")] if self.cookies else []
         if seen.target.startswith("/.zt/"):
             status = 403 if seen.target.startswith("/.zt/refused") else 200
             return status, [("Content-Type", "text/html")], f"own page {seen.target}".encode()
         family, path = self.asked(seen)
         if self.open and path.startswith(("/allowed", "/stream", "/fin")):
-            return 200, [*IDENTITY.items(), *cookie], b""
+            return 200, [*IDENTITY.items()], b""
         if path.startswith("/sign-in"):
             status = 401 if family in {"nginx", "haproxy"} else 302
             return status, [("Location", "http://app.test/.zt/start?rd=x"), ("Set-Cookie", "zt-start=1; Path=/")], b""
+        if path.startswith("/script"):
+            told = [("WWW-Authenticate", "Bearer"), ("X-ZT-Reason", "token_expired"), ("X-ZT-Decision", "D-401")]
+            body = b"" if family == "nginx" else b'{"allowed": false, "reason": "token_expired", "reference": "D-401"}'
+            return 401, told, body
         body = b"" if family == "nginx" else b"refused, says the decision point"
         return 403, [("X-ZT-Decision", "D-403"), ("Content-Type", "text/plain")], body
 

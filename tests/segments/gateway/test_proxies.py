@@ -63,7 +63,7 @@ def proxy(
 
 @pytest.fixture(autouse=True)
 def everything_open(asked: DecisionPoint) -> None:
-    asked.open, asked.cookies = True, False
+    asked.open = True
     asked.seen.clear()
 
 
@@ -96,7 +96,6 @@ def test_way_to_the_sign_in_is_followed(proxy: Running) -> None:
     answer = ask(proxy.port, "/sign-in/x")
     assert answer.status in {302, 303}
     assert answer.value("Location") == "http://app.test/.zt/start?rd=x"
-    assert answer.value("Set-Cookie") == "zt-start=1; Path=/"
 
 
 def test_question_is_about_what_was_asked(proxy: Running, asked: DecisionPoint) -> None:
@@ -249,11 +248,30 @@ def test_our_own_pages_are_the_decision_point_s(proxy: Running, asked: DecisionP
     assert asked.questions() == []
 
 
-def test_cookie_of_a_yes_is_handed_on(proxy: Running, asked: DecisionPoint) -> None:
-    asked.cookies = True
-    assert ask(proxy.port, "/allowed").value("Set-Cookie") == "zt-app=new; Path=/"
-    asked.cookies = False
-    assert ask(proxy.port, "/allowed").value("Set-Cookie") is None
+@pytest.mark.parametrize("host", ["app.test.", "app.test.:81", "one.wild.test.", "APP.test"])
+def test_host_with_the_dot_of_a_whole_name_is_the_same(proxy: Running, host: str) -> None:
+    assert ask(proxy.port, "/allowed", host=host).status == 200
+
+
+def test_script_is_told_why(proxy: Running) -> None:
+    answer = ask(proxy.port, "/script")
+    assert (answer.status, answer.value("WWW-Authenticate")) == (401, "Bearer")
+    assert answer.told == {"allowed": False, "reason": "token_expired", "reference": "D-401"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Remote-Role", "Remote-Roles", "X-WebAuth-Role", "X-Auth-Request-Roles", "X-Forwarded-Path", "X-Remote-Uid",
+     "X-ZT-Permissions", "X-Forwarded-Role", "X~ZT~User", "X!Forwarded!For", "X*Remote-User", "Remote'User", "a`b",
+     "a|b"],
+)  # fmt: skip
+def test_other_names_and_odd_ones_are_stripped(proxy: Running, name: str) -> None:
+    answer = ask(proxy.port, "/allowed", (name, "root"), ("X-Kept", "yes"))
+    if answer.status == 200:
+        assert "root" not in [value for _name, value in answer.told["headers"]]
+        assert answer.got("X-Kept") == ["yes"]
+    else:
+        assert answer.status == 400
 
 
 def test_websocket_goes_through(proxy: Running, applications: Applications) -> None:

@@ -153,7 +153,7 @@ def test_traefik_asks_before_every_application_and_in_order() -> None:
         "Host(`ledger.example.test`) && PathRegexp(`^/reports(/|$)`) && (Method(`POST`))",
         "Host(`ledger.example.test`) && PathRegexp(`^/reports(/|$)`) && (Method(`GET`) || Method(`HEAD`))",
         "Host(`ledger.example.test`)",
-        "HostRegexp(`^[a-z0-9-]+[.]teams[.]example[.]test$`) && PathRegexp(`(?i)^/wiki(/|$)`)",
+        "HostRegexp(`^[a-z0-9-]+[.]teams[.]example[.]test[.]?$`) && PathRegexp(`(?i)^/wiki(/|$)`)",
     ]
     assert yaml.safe_load(files["traefik.yml"])["providers"]["file"]["filename"] == "dynamic.yml"
 
@@ -189,3 +189,17 @@ def test_anything_else_is_not(text: str) -> None:
 def test_certificate_goes_with_its_key(files: Sequence[str]) -> None:
     with pytest.raises(UnwritableError):
         Placement(PLACEMENT.listen, PLACEMENT.decision_point, *files)
+
+
+def test_nginx_expects_the_certificate_of_the_upstream_that_the_method_chose() -> None:
+    one, other = Upstream("https", "one.internal", 443), Upstream("https", "other.internal", 443)
+    site = Site("app.test", (Route("/", one, ("GET",)), Route("/", other, ("POST",)), Route("/x", other)))
+    text = nginx.render([site], PLACEMENT)["nginx.conf"]
+    chosen = "map $request_method $zt_target_1_1_name {\n    GET one.internal;\n    POST other.internal;\n"
+    assert chosen in text
+    assert re.findall("proxy_ssl_name (.*);", text) == ["$zt_target_1_1_name", "other.internal"]
+
+
+def test_no_connection_to_the_decision_point_is_kept_longer_than_it_keeps_it() -> None:
+    assert 'idle_timeout: "60s"' in envoy.render(stored(), PLACEMENT)["envoy.yaml"]
+    assert "keepalive_timeout 60s" in nginx.render(stored(), PLACEMENT)["nginx.conf"]
