@@ -4,41 +4,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from segments.gateway import answers
+from segments.gateway import pages
 from segments.gateway.envoy_clusters import (
     DECISION_POINT,
     MOST_CONNECTIONS,
     RELAY,
     TYPE,
-    cluster_name,
     clusters,
     relay_cluster,
     socket_address,
 )
+from segments.gateway.envoy_routes import ANSWER_TIMEOUT, IDLE_TIMEOUT, expression, overwritten, route_configuration
 from segments.gateway.headers import (
     ANSWERED,
     IDENTITY,
     IDENTITY_PATTERNS,
     ODD_PATTERN,
-    OWN_PATHS,
     QUESTION_PREFIX,
-    RELAY_HEADER,
     SHOWN,
     TARGET_PATTERNS,
 )
 from segments.gateway.lua import script
 from segments.gateway.placement import Placement, plain
-from segments.gateway.sites import Route, Site
+from segments.gateway.sites import Site
 from segments.gateway.yaml_text import Value, emit
 
 FILE: Final = "envoy.yaml"
 ROUTES: Final = "zt_routes"
-ANSWER_TIMEOUT: Final = "10s"
-IDLE_TIMEOUT: Final = "300s"
 RE_ASK_SECONDS: Final = 30
-_WITHOUT_LUA: Final[Mapping[str, Value]] = {
-    "envoy.filters.http.lua": {"@type": f"{TYPE}.extensions.filters.http.lua.v3.LuaPerRoute", "disabled": True}
-}
 
 HEAD: Final = """\
 # Envoy (1.36 or later) in front of the applications of ztproject. Written by `manage.py gateway render envoy`: change
@@ -90,7 +83,7 @@ class Folder:
 
 def render(sites: Sequence[Site], placement: Placement) -> dict[str, str]:
     """One static configuration. Raises UnwritableError."""
-    routes: Value = {"name": ROUTES, **_route_configuration(sites, relay=False)}
+    routes: Value = {"name": ROUTES, **route_configuration(sites, relay=False)}
     listener = _listener(placement, {"route_config": routes}, RE_ASK_SECONDS)
     static: Value = {"listeners": [listener], "clusters": clusters(sites, placement)}
     return {FILE: HEAD + emit({"static_resources": static}, COMMENTS)}
@@ -116,7 +109,7 @@ def files(sites: Sequence[Site], placement: Placement, folder: Folder) -> dict[s
     routes = {
         "@type": f"{TYPE}.config.route.v3.RouteConfiguration",
         "name": ROUTES,
-        **_route_configuration(sites, relay=True),
+        **route_configuration(sites, relay=True),
     }
     return {"clusters.json": {"resources": found}, "routes.json": {"resources": [routes]}}
 
@@ -191,8 +184,8 @@ def _connection_manager(
 
 def _early_mutation() -> Value:
     patterns = (*IDENTITY_PATTERNS, *TARGET_PATTERNS, ODD_PATTERN)
-    mutations: list[Value] = [{"remove_on_match": {"key_matcher": _expression(pattern)}} for pattern in patterns]
-    mutations.append({"append": _overwritten("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")})
+    mutations: list[Value] = [{"remove_on_match": {"key_matcher": expression(pattern)}} for pattern in patterns]
+    mutations.append({"append": overwritten("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")})
     kind = f"{TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return {"name": "zt_strip", "typed_config": {"@type": kind, "mutations": mutations}}
 
@@ -207,7 +200,7 @@ def _local_replies() -> Value:
             },
             "headers_to_add": [
                 {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-                for key, value in answers.HEADERS
+                for key, value in pages.HEADERS
             ],
         }
 
@@ -220,8 +213,8 @@ def _local_replies() -> Value:
         "status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": 404, "runtime_key": "zt.unused"}}}
     }
     no_route: Value = {"or_filter": {"filters": [{"response_flag_filter": {"flags": ["NR"]}}, not_found]}}
-    pages = ((undecided, answers.UNDECIDED), (silent, answers.SILENT), (no_route, answers.NOWHERE))
-    return {"mappers": [reply(found, page) for found, page in pages]}
+    replies = ((undecided, pages.UNDECIDED), (silent, pages.SILENT), (no_route, pages.NOWHERE))
+    return {"mappers": [reply(found, page) for found, page in replies]}
 
 
 def _filters(placement: Placement, re_ask_seconds: float, hold_cluster: str) -> Value:
@@ -286,72 +279,6 @@ def _server_tls(placement: Placement, folder: Folder | None) -> Value:
     return {"name": "envoy.transport_sockets.tls", "typed_config": {"@type": kind, "common_tls_context": context}}
 
 
-# ---------------------------------------------------------------- routes
-def _route_configuration(sites: Sequence[Site], *, relay: bool) -> dict[str, Value]:
-    return {
-        "ignore_port_in_host_matching": True,
-        "virtual_hosts": [_virtual_host(number, site, relay=relay) for number, site in enumerate(sites, 1)],
-    }
-
-
-def _virtual_host(number: int, site: Site, *, relay: bool) -> Value:
-    own: Value = {
-        "match": _expression(OWN_PATHS),
-        "route": {"cluster": DECISION_POINT, "timeout": ANSWER_TIMEOUT},
-        "typed_per_filter_config": {
-            "envoy.filters.http.ext_authz": {
-                "@type": f"{TYPE}.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
-                "disabled": True,
-            },
-            **_WITHOUT_LUA,
-        },
-    }
-    return {
-        "name": f"zt_site_{number}",
-        "domains": [plain(site.host)],
-        "request_headers_to_add": [_overwritten("x-forwarded-host", "%REQ(:authority)%")],
-        "routes": [own, *(part for route in site.routes for part in _routes(route, relay=relay)), *_nowhere(site)],
-    }
-
-
-def _nowhere(site: Site) -> list[Value]:
-    """What has no upstream is asked about all the same: without a route, Envoy would answer before it asks."""
-    if any(route.path == "/" and not route.methods for route in site.routes):
-        return []
-    return [{"match": {"prefix": "/"}, "direct_response": {"status": 404}}]
-
-
-def _routes(route: Route, *, relay: bool) -> list[Value]:
-    """What stays open for long goes through the relay, which asks again; the rest goes straight to the upstream."""
-    direct: dict[str, Value] = {"cluster": cluster_name(route.upstream), "timeout": "0s", "idle_timeout": IDLE_TIMEOUT}
-    lasting: tuple[Value, ...] = (
-        {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}},
-        {"name": "accept", "string_match": {"contains": "text/event-stream", "ignore_case": True}},
-    )
-    through_relay: list[Value] = [
-        {
-            "match": _match(route, header),
-            "route": {"cluster": RELAY, "timeout": "0s", "idle_timeout": "3600s"},
-            "request_headers_to_add": [_overwritten(RELAY_HEADER, route.upstream.url)],
-            "typed_per_filter_config": _WITHOUT_LUA,  # the relay does the same
-        }
-        for header in lasting
-        if relay
-    ]
-    return [*through_relay, {"match": _match(route), "route": direct}]
-
-
-def _match(route: Route, *headers: Value) -> Value:
-    match: dict[str, Value] = {"prefix": "/"}
-    if route.path != "/":
-        match = {"path_separated_prefix": plain(route.path), "case_sensitive": not route.ignores_case}
-    wanted = list(headers)
-    if route.methods:
-        methods = "|".join(map(plain, route.methods))
-        wanted.append({"name": ":method", "string_match": _expression(methods)})
-    return match | ({"headers": wanted} if wanted else {})
-
-
 # ---------------------------------------------------------------- parts of all of them
 def _most_connections() -> Value:
     name = "envoy.resource_monitors.global_downstream_max_connections"
@@ -367,11 +294,3 @@ def _file(folder: Folder, name: str) -> Value:
 
 def _exact(names: Sequence[str]) -> Value:
     return [{"exact": name.lower(), "ignore_case": True} for name in names]
-
-
-def _expression(pattern: str) -> Value:
-    return {"safe_regex": {"regex": pattern}}
-
-
-def _overwritten(name: str, value: str) -> Value:
-    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
