@@ -96,15 +96,19 @@ def _exchanged(
     return Entrance(key, row.target)
 
 
-def find(*, key: str, host: str, at: datetime) -> Visitor | None:
-    """Who visits `host` with this cookie. None for a cookie of another host, of nobody, or that was never given out."""
+def find(*, key: str, host: str, at: datetime, is_use: bool = True) -> Visitor | None:
+    """Who visits `host` with this cookie. None for a cookie of another host, of nobody, or that was never given out.
+
+    `is_use` says whether the session counts as used, which keeps it from running out.
+    """
     row = _row(key, host)
     if row is None or row.session.user is None:
         return None
     user = row.session.user
     if not (sessions.is_live(row.session, at) and sessions.is_signed_in(row.session, user)):
         return Visitor(user, session_active=False, verifications=())
-    sessions.touch(row.session, at)
+    if is_use:
+        sessions.touch(row.session, at)
     return Visitor(user, session_active=True, verifications=sessions.standing_verifications(row.session, user))
 
 

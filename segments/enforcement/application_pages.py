@@ -146,7 +146,7 @@ def _refused(place: Place) -> Answer:
 def _viewer(place: Place) -> str:
     """The subject id of the person whose live session looks at the page; empty for nobody."""
     key = cookie_of(place.received, cookie_name())
-    visitor = applications.find(key=key, host=place.top.host, at=place.at) if key else None
+    visitor = applications.find(key=key, host=place.top.host, at=place.at, is_use=False) if key else None
     return visitor.user.subject_id if visitor and visitor.session_active else ""
 
 

@@ -14,6 +14,7 @@ from segments.enforcement.proxies import Question, Received, is_websocket
 from segments.policy.model import Subject
 from segments.policy.target import MalformedTargetError, canonical_host
 
+AGAIN: Final = "x-zt-again"  # of our gateway: a session must not live on because a page was left open
 BEARER: Final = re.compile(r"bearer\s+(\S*)", re.IGNORECASE)  # RFC 6750, 2.1
 
 
@@ -23,6 +24,11 @@ class Visit:
     def __init__(self, asked: Question, received: Received, address: Address | None, at: datetime) -> None:
         self.asked, self.received, self.address, self.at = asked, received, address, at
         self.email = ""
+
+    @property
+    def is_use(self) -> bool:
+        """Whether a person did something, rather than a gateway asking again about what is open already."""
+        return not self.received.values(AGAIN)
 
     @property
     def host(self) -> str:
@@ -39,7 +45,7 @@ class Visit:
             return None  # a cookie does not speak for the page of somebody else
         key = cookie_of(self.received, cookie_name())
         try:
-            visitor = applications.find(key=key, host=self.host, at=self.at) if key else None
+            visitor = applications.find(key=key, host=self.host, at=self.at, is_use=self.is_use) if key else None
         except MalformedTargetError:
             return None  # the engine refuses it with that reason
         if visitor is None:

@@ -1,6 +1,7 @@
 """What an application and a stranger learn: nothing from a cookie that proves nothing any more."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -98,6 +99,19 @@ def test_a_cookie_that_proves_nothing_is_told_to_sign_in(
 def test_who_is_signed_in_is_told_why(ask: Callable[[str], Answer], path: str, reason: str) -> None:
     answer = ask(path)
     assert (answer.status, dict(answer.headers)["x-zt-reason"]) == (403, reason)
+
+
+@pytest.mark.parametrize(("more", "is_used"), [((), True), ((("x-zt-again", "1"),), False)])
+def test_asking_again_about_what_is_open_keeps_no_session_alive(
+    session: Session, more: tuple[tuple[str, str], ...], is_used: bool
+) -> None:
+    before = timezone.now() - timedelta(minutes=20)
+    Session.objects.filter(pk=session.pk).update(last_seen_at=before)
+    cookie = ("cookie", f"__Host-zt-app={factories.application_cookie(session)}")
+    found = received(Family.ENVOY, cookie, ("x-forwarded-for", "203.0.113.7"), *more, path="/public/x")
+    assert forward_auth.answer(Family.ENVOY, found, peer="127.0.0.1", at=timezone.now()).status == 200
+    session.refresh_from_db()
+    assert (session.last_seen_at > before) is is_used
 
 
 TOKEN = "zts_" + "A" * 39
