@@ -95,7 +95,7 @@ RELAY_HEADER: Final = "x-zt-relay"  # between Envoy and the relay beside it
 
 # Our own pages on each host. Held against the path as it was received: a proxy that cleans a path before it compares,
 # and sends it on as it came, would else lead `/forward-auth/envoy/../../.zt/x` to where identities are told.
-OWN_PATHS: Final = "/[.]zt/[A-Za-z0-9_/-]*"
+OWN_PATHS: Final = "/[.]zt/[A-Za-z0-9_/-]*([.][A-Za-z0-9_-][A-Za-z0-9_/-]*)*"  # `styles.css`, never `..`
 
 # What the decision point knows a visitor by. An application that got hold of it could ask in the visitor's name.
 COOKIE_NAMES: Final = ("__Host-zt-app", "__Host-zt-start", "zt-app", "zt-start")

@@ -231,6 +231,19 @@ def test_websocket_goes_through_with_the_identity(gateway: GatewayProcess, appli
     )
 
 
+@pytest.mark.parametrize("upgrade", [(), WEBSOCKET])
+def test_our_cookies_stay_at_the_decision_point(
+    gateway: GatewayProcess, asked: DecisionPoint, applications: Applications, upgrade: tuple[tuple[str, str], ...]
+) -> None:
+    """On both ways: straight, and through the relay."""
+    cookies = "a=1; __Host-zt-app=x; b=2;zt-start=y"
+    with Client(gateway.port) as client:
+        client.send("/allowed/ws", *upgrade, ("Cookie", cookies))
+        assert client.head().status == (101 if upgrade else 200)
+    assert applications.app.last.value("Cookie") == "a=1; b=2"
+    assert asked.questions()[0].value("Cookie") == cookies
+
+
 def test_websocket_that_is_refused_never_begins(gateway: GatewayProcess, applications: Applications) -> None:
     before = len(applications.app.seen)
     with websocket(gateway, "/refused/ws") as client:
