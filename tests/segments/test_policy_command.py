@@ -117,11 +117,13 @@ def test_load_shows_what_changes_and_who_gains_what(write: Callable[[str], str])
         "+ user:alice: read, write ledger (finance)",
         "+ user:alice: read, write segments:segment[finance] (finance)",
         "+ user:alice: read, write accounts:* (portal)",
+        "+ user:alice: read, write segments:enter (portal)",
         "+ user:alice: read, write segments:portal (portal)",
         "+ user:alice: read, write segments:segment[portal] (portal)",
         "+ user:alice: read payments (treasury), with a passkey",
         "+ user:alice: read segments:segment[treasury] (treasury), with a passkey",
         "+ user:ben: read, write accounts:* (portal)",
+        "+ user:ben: read, write segments:enter (portal)",
         "+ user:ben: read, write segments:portal (portal)",
         "+ user:ben: read, write segments:segment[portal] (portal)",
     ]
@@ -135,7 +137,7 @@ def test_load_again_says_that_there_is_nothing_to_change(write: Callable[[str], 
 
 def test_a_dry_run_changes_nothing(write: Callable[[str], str]) -> None:
     run = policy("load", "--dry-run", write(SAMPLE))
-    assert (run.code, len(run.lines), run.err) == (0, 29, "Not loaded: 18 created, 0 changed, 0 removed.\n")
+    assert (run.code, len(run.lines), run.err) == (0, 31, "Not loaded: 18 created, 0 changed, 0 removed.\n")
     assert not Segment.objects.filter(slug="finance").exists()
 
 

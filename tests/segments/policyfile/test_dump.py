@@ -41,6 +41,7 @@ segments:
     name: Portal
     resources:
       - {view: 'accounts:*'}
+      - {view: 'segments:enter'}
       - {view: 'segments:portal'}
     grants:
       - role: everybody
