@@ -92,6 +92,7 @@ ANSWERED: Final = (  # of a refusal
 
 QUESTION_PREFIX: Final = "/forward-auth/envoy"  # to Envoy's questions; the path that is asked about stands behind it
 RELAY_HEADER: Final = "x-zt-relay"  # between Envoy and the relay beside it
+AGAIN_HEADER: Final = "x-zt-again"  # of the second question and those after it; segments.enforcement.visits reads it
 
 # Our own pages on each host. Held against the path as it was received: a proxy that cleans a path before it compares,
 # and sends it on as it came, would else lead `/forward-auth/envoy/../../.zt/x` to where identities are told.

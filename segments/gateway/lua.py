@@ -6,7 +6,15 @@ therefore kept free of anything that can fail.
 
 from typing import Final
 
-from segments.gateway.headers import COOKIE_NAMES, IDENTITY, QUESTION_PREFIX, RELAY_HEADER, SHOWN, TOKEN_PATTERN
+from segments.gateway.headers import (
+    AGAIN_HEADER,
+    COOKIE_NAMES,
+    IDENTITY,
+    QUESTION_PREFIX,
+    RELAY_HEADER,
+    SHOWN,
+    TOKEN_PATTERN,
+)
 
 ANSWER_MILLISECONDS: Final = 10_000
 HOLD_MILLISECONDS: Final = 3_600_000
@@ -68,6 +76,7 @@ local function allowed(response)
     local name, value = string.match(lines[i], "^([^:]+):(.*)$")
     headers[name] = value
   end
+  headers["{again}"] = "1"  -- nobody did anything meanwhile: it keeps no session alive
   local answer = response:httpCall("{cluster}", headers, nil, {timeout})
   return answer[":status"] == "200"
 end
@@ -112,6 +121,7 @@ def script(cluster: str, re_ask_seconds: float, hold_cluster: str) -> str:
         shown=_strings(SHOWN),
         cut=CUT,
         relay=RELAY_HEADER,
+        again=AGAIN_HEADER,
         prefix=QUESTION_PREFIX,
         cluster=cluster,
         token=TOKEN_PATTERN,

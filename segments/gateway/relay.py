@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from segments.gateway.headers import COOKIE_NAMES, IDENTITY, QUESTION_PREFIX, RELAY_HEADER, SHOWN, TOKEN_PATTERN
+from segments.gateway.headers import (
+    AGAIN_HEADER,
+    COOKIE_NAMES,
+    IDENTITY,
+    QUESTION_PREFIX,
+    RELAY_HEADER,
+    SHOWN,
+    TOKEN_PATTERN,
+)
 from segments.gateway.placement import Address
 from segments.gateway.sites import Upstream
 
@@ -69,10 +77,10 @@ class Head:
         return self.value("upgrade").lower() == "websocket"
 
     def question(self) -> bytes:
-        """The request as the decision point was asked about it."""
+        """The request as the decision point was asked about it, marked as asked again: nobody did anything."""
         shown = {name.lower() for name in SHOWN}
         kept = [(name, value) for name, value in self.headers if name in shown or name == "host"]
-        kept += [("content-length", "0"), ("connection", "close")]
+        kept += [(AGAIN_HEADER, "1"), ("content-length", "0"), ("connection", "close")]
         return _written(f"{self.method} {QUESTION_PREFIX}{self.target} HTTP/1.1", kept)
 
     def onward(self) -> bytes:
