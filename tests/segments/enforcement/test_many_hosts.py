@@ -1,4 +1,4 @@
-"""The same answers whether one host is registered, or a hundred, or a thousand: some proxies changed theirs with that."""
+"""The same answers whether one host is registered, or a hundred, or a thousand."""
 
 import pytest
 from django.utils import timezone
