@@ -34,7 +34,7 @@ segments:
   - slug: public
     name: Public
     sensitivity: low
-    resources: [{name: app, host: app.example.test}]
+    resources: [{name: app, host: app.localhost}]
     grants: [{role: reader}]
 """
 KEY = """
@@ -141,9 +141,9 @@ def sides(folder: Path) -> Iterator[tuple[dict[str, str], list[str]]]:
                 "nginx, asking nginx": f"http://127.0.0.1:{fronts['nothing']}/x",
             },
             [
-                "Host: app.example.test",
+                "Host: app.localhost",
                 f"Cookie: zt-app={system.run(KEY).strip()}",
-                "X-Original-URL: http://app.example.test/x",
+                "X-Original-URL: http://app.localhost/x",
                 "X-Original-Method: GET",
             ],
         )
