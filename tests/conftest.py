@@ -30,10 +30,11 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is about the other database; skip browser tests where there is no browser."""
+    """Leave out what is about the other database; skip browser tests where there is no browser; begin with the long."""
     for item in items:
         if MISSING and item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.skip(reason=MISSING_TEXT))
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     elsewhere = [item for item in items if item.get_closest_marker(OTHER_DATABASE[connection.vendor])]
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)

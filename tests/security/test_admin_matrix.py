@@ -28,7 +28,7 @@ from tests import factories
 from tests.segments import rows
 from tests.staff_cast import KINDS, signed_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.long]
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "admin_matrix.txt"
 Things = list[tuple[str, Any]]

@@ -24,7 +24,7 @@ from segments.models import Flow, Guardrail
 from tests import factories
 from tests.segments import rows
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.long]
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "matrix.txt"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
