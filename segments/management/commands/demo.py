@@ -8,6 +8,7 @@ import time
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
@@ -19,9 +20,10 @@ LOOPBACK: Final = "127.0.0.1/32,::1/128"
 
 
 class Command(BaseCommand):
-    help = "Serve the sample policy: for a first look, on this machine alone."
+    help = "Load the sample policy once, and serve it: for a first look, on this machine alone."
 
     def handle(self, **_options: Any) -> None:
+        call_command("demo_data", stdout=self.stdout, stderr=self.stderr)
         parts = commands()
         if "gateway" not in parts:
             self.say(_("Envoy, which the gateway is made of, is not installed: the portal runs without applications."))
